@@ -1,0 +1,49 @@
+# Everything runs in .venv, made from requirements.lock: exact versions with hashes.
+PYTHON ?= python3.11
+PYTHON := $(or $(shell command -v $(PYTHON)),$(shell command -v python3))
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help env ngspice demo test lint lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+env: $(STAMP)  ## make .venv with the pinned dependencies and physsim itself
+
+$(STAMP): requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "physsim needs Python 3.11 or newer; found: $$("$(PYTHON)" --version 2>&1). Name one with: make env PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "Python's venv module is missing; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	"$(PYTHON)" -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+ngspice:
+	@if command -v ngspice >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq ngspice >/dev/null; \
+	else echo "ngspice is missing: the comparisons with it are skipped. Install it with: sudo apt-get install ngspice"; fi
+
+demo: env ngspice  ## the main job on a bundled netlist; plots and figures go to out/
+	$(BIN)/physsim demo --out out
+
+test: env ngspice  ## the whole test suite
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+lint: env  ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+lock: env  ## compute requirements.lock anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --quiet --output-file requirements.lock
+
+clean:  ## remove what the targets above made
+	rm -rf .venv .cache out .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,41 @@
+"""Gradients from echoes."""
+
+from typing import final
+
+from ._echo import echo_gradient
+from ._estimator import Tangent, TwoSided
+from ._gradient import AbstractGradient
+
+
+@final
+class RHEL(AbstractGradient):
+    """Recurrent Hamiltonian Echo Learning as hardware does it: three passes.
+
+    Forward, flip, and two echoes nudged by +epsilon and -epsilon. `epsilon` is the largest
+    displacement by a single nudge, in units of the state; the error is O(epsilon^2) plus
+    rounding / epsilon. Constant memory. Needs a palindromic method and T even in p.
+    Source: arXiv 2506.05259.
+    """
+
+    epsilon: float = 1e-4
+
+    def __check_init__(self):
+        if not self.epsilon > 0:
+            raise ValueError(f"epsilon must be positive, got {self.epsilon}")
+
+    def check(self, H, solver):
+        solver.check_reversible(H)
+
+    def evaluate(self, problem):
+        return echo_gradient(problem, TwoSided(self.epsilon))
+
+
+@final
+class ReversibleAdjoint(AbstractGradient):
+    """The echo in the limit of small nudges: exact to rounding, constant memory."""
+
+    def check(self, H, solver):
+        solver.check_reversible(H)
+
+    def evaluate(self, problem):
+        return echo_gradient(problem, Tangent())

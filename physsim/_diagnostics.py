@@ -1,0 +1,60 @@
+"""How well a run keeps what the exact flow keeps."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._hamiltonian import AbstractSeparableHamiltonian
+from ._inputs import Inputs
+from ._integrate import integrate
+from ._solution import Solution
+from ._solver import AbstractSplitting
+from ._types import PhaseState
+
+
+def energy_error(solution: Solution) -> Float[Array, " saves"]:
+    """(E(t) - E(0)) / |E(0)|, or E(t) - E(0) where the run starts at energy zero."""
+    start = solution.energies[0]
+    return (solution.energies - start) / jnp.where(start == 0, 1.0, jnp.abs(start))
+
+
+def symplecticity_defect(
+    H: AbstractSeparableHamiltonian,
+    solver: AbstractSplitting,
+    y: PhaseState,
+    *,
+    dt: float,
+    u: Float[Array, " m"] | None = None,
+) -> Float[Array, ""]:
+    """max |M^T J M - J| of one step's Jacobian M at `y`; zero but for rounding."""
+    n = y.q.size
+    u = jnp.zeros(len(H.input_names), y.q.dtype) if u is None else u
+    prepared = H.prepare()
+
+    def step(x):
+        z = solver.step(
+            prepared, PhaseState(x[:n], x[n:]), jnp.asarray(dt, x.dtype), lambda c: u
+        )
+        return jnp.concatenate([z.q, z.p])
+
+    M = jax.jit(jax.jacfwd(step))(jnp.concatenate([y.q, y.p]))
+    zero, one = jnp.zeros((n, n), M.dtype), jnp.eye(n, dtype=M.dtype)
+    J = jnp.block([[zero, one], [-one, zero]])
+    return jnp.max(jnp.abs(M.T @ J @ M - J))
+
+
+def reversal_error(
+    H: AbstractSeparableHamiltonian,
+    solver: AbstractSplitting,
+    y0: PhaseState,
+    *,
+    dt: float,
+    num_steps: int,
+    inputs: Inputs = None,
+) -> Float[Array, ""]:
+    """How far a run out and back misses its start, relative to the start's largest entry."""
+    options = {"dt": dt, "num_steps": num_steps, "inputs": inputs, "save_every": num_steps}
+    out = integrate(H, solver, y0, **options).final
+    back = integrate(H, solver, out.reverse(), **options, backward=True).final.reverse()
+    miss = jnp.maximum(jnp.max(jnp.abs(back.q - y0.q)), jnp.max(jnp.abs(back.p - y0.p)))
+    return miss / jnp.maximum(jnp.max(jnp.abs(y0.q)), jnp.max(jnp.abs(y0.p)))

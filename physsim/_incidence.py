@@ -1,0 +1,120 @@
+"""Sparse matrices of 0, +1 and -1, applied without a matrix.
+
+The pattern is known when a network is built, so the way to apply it is chosen then:
+static slices where entries run along diagonals (ladders, chains), padded gathers where
+every row has few entries, a segment sum otherwise.
+"""
+
+import functools
+from typing import final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+_MAX_RUNS = 8
+_MAX_PADDED = 16
+
+
+@final
+class SignedIncidence:
+    """A static matrix [rows, columns] with entries 0, +1, -1. Hashable, compared by content."""
+
+    def __init__(self, rows, columns, signs, shape: tuple[int, int]):
+        rows, columns = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+        order = np.lexsort((columns, rows))
+        self.rows, self.columns = rows[order], columns[order]
+        self.signs = np.asarray(signs, np.int8)[order]
+        self.shape = shape
+        self._key = (shape, self.rows.tobytes(), self.columns.tobytes(), self.signs.tobytes())
+        self._hash = hash(self._key)
+
+    @classmethod
+    def selection(cls, index, num_columns: int) -> "SignedIncidence":
+        """One +1 a row, at column `index[row]`."""
+        index = np.asarray(index, np.int64)
+        rows = np.arange(len(index))
+        return cls(rows, index, np.ones(len(index)), (len(index), num_columns))
+
+    @classmethod
+    def identity(cls, size: int) -> "SignedIncidence":
+        return cls.selection(np.arange(size), size)
+
+    @functools.cached_property
+    def T(self) -> "SignedIncidence":
+        """The transposed matrix."""
+        return SignedIncidence(self.columns, self.rows, self.signs, self.shape[::-1])
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, SignedIncidence) and self._key == other._key)
+
+    def __hash__(self):
+        return self._hash
+
+    @property
+    def strategy(self) -> str:
+        """How it is applied: `slices`, `gather` or `segment_sum`."""
+        if len(self._runs) <= _MAX_RUNS:
+            return "slices"
+        return "gather" if self._degree <= _MAX_PADDED else "segment_sum"
+
+    def __call__(self, x: Float[Array, " columns"]) -> Float[Array, " rows"]:
+        """The product with a vector."""
+        return {
+            "slices": self._by_slices,
+            "gather": self._by_gather,
+            "segment_sum": self._by_segments,
+        }[self.strategy](x)
+
+    def dense(self) -> np.ndarray:
+        matrix = np.zeros(self.shape)
+        np.add.at(matrix, (self.rows, self.columns), self.signs)
+        return matrix
+
+    @functools.cached_property
+    def _runs(self) -> list[tuple[int, int, int, int]]:
+        """(first row, first column, length, sign) of entries that step down a diagonal."""
+        if not len(self.rows):
+            return []
+        offset = self.columns - self.rows
+        order = np.lexsort((self.rows, offset, self.signs))
+        row, offset, sign = self.rows[order], offset[order], self.signs[order]
+        broken = (np.diff(row) != 1) | (np.diff(offset) != 0) | (np.diff(sign) != 0)
+        starts = np.concatenate([[0], np.flatnonzero(broken) + 1])
+        lengths = np.diff(np.concatenate([starts, [len(row)]]))
+        first = zip(row[starts], offset[starts], lengths, sign[starts], strict=True)
+        return [(int(r), int(r + o), int(n), int(s)) for r, o, n, s in first]
+
+    def _by_slices(self, x):
+        total = jnp.zeros(self.shape[0], x.dtype)
+        for row, column, length, sign in self._runs:
+            piece = jax.lax.slice(x, (column,), (column + length,))
+            padding = (row, self.shape[0] - row - length)
+            piece = piece if padding == (0, 0) else jnp.pad(piece, padding)
+            total = total + piece if sign > 0 else total - piece
+        return total
+
+    @functools.cached_property
+    def _degree(self) -> int:
+        return int(np.bincount(self.rows, minlength=1).max()) if len(self.rows) else 0
+
+    @functools.cached_property
+    def _table(self) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and signs, one line a row, padded with sign 0."""
+        starts = np.searchsorted(self.rows, np.arange(self.shape[0]))
+        slot = np.arange(len(self.rows)) - starts[self.rows]
+        index = np.zeros((self._degree, self.shape[0]), np.int32)
+        sign = np.zeros((self._degree, self.shape[0]), np.int8)
+        index[slot, self.rows], sign[slot, self.rows] = self.columns, self.signs
+        return index, sign
+
+    def _by_gather(self, x):
+        index, sign = self._table
+        return sum(jnp.asarray(s, x.dtype) * x[i] for i, s in zip(index, sign, strict=True))
+
+    def _by_segments(self, x):
+        values = jnp.asarray(self.signs, x.dtype) * x[self.columns]
+        return jax.ops.segment_sum(
+            values, self.rows, num_segments=self.shape[0], indices_are_sorted=True
+        )

@@ -1,0 +1,49 @@
+"""Plots of runs, in one style."""
+
+import contextlib
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from ._solution import Solution
+
+# Okabe and Ito's colours, told apart by everyone.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+STYLE = {
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "font.size": 10,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 150,
+}
+
+_MAX_LINES = 6
+
+
+def style() -> contextlib.AbstractContextManager:
+    """The plot style, as a context."""
+    return plt.rc_context(STYLE)
+
+
+def plot_solution(solution: Solution) -> Figure:
+    """Positions, momenta and relative energy error over time."""
+    from ._diagnostics import energy_error
+
+    t = np.asarray(solution.ts)
+    with style():
+        figure = Figure(figsize=(7, 6))
+        axes = figure.subplots(3, 1, sharex=True)
+        for axis, name, x in ((axes[0], "q", solution.ys.q), (axes[1], "p", solution.ys.p)):
+            for i, label in enumerate(solution.coordinates[:_MAX_LINES]):
+                axis.plot(t, np.asarray(x)[:, i], label=label, linewidth=1)
+            axis.set_ylabel(name)
+        axes[0].legend(loc="upper right", ncols=3)
+        axes[2].plot(t, np.asarray(energy_error(solution)), linewidth=1, color=COLOURS[6])
+        axes[2].set(ylabel="relative energy error", xlabel="time")
+    return figure

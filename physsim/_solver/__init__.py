@@ -1,0 +1,9 @@
+from ._blanes_moan import SRKN11b as SRKN11b
+from ._splitting import AbstractSplitting as AbstractSplitting
+from ._splitting import InputAt as InputAt
+from ._splitting import Visit as Visit
+from ._stormer_verlet import StormerVerlet as StormerVerlet
+from ._tableau import Flow as Flow
+from ._tableau import SplittingTableau as SplittingTableau
+from ._tableau import Substep as Substep
+from ._yoshida import Yoshida4 as Yoshida4

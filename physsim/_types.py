@@ -1,0 +1,21 @@
+"""The state of a Hamiltonian system."""
+
+from typing import final
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+
+@final
+class PhaseState(eqx.Module):
+    """A point in phase space: positions `q` and momenta `p`, both of shape [..., n].
+
+    Leading axes are time or batch. In a circuit q are node fluxes and p charges.
+    """
+
+    q: Float[Array, "*batch n"]
+    p: Float[Array, "*batch n"]
+
+    def reverse(self) -> "PhaseState":
+        """The time-reversed state S y = (q, -p)."""
+        return PhaseState(self.q, -self.p)
