@@ -12,7 +12,7 @@ and the same sum differentiated by inputs or step gives their gradients. Nothing
 final state is kept from the forward run. (RHEL: arXiv 2506.05259.)
 """
 
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -23,7 +23,34 @@ from physsim import PhaseState
 
 from ._estimator import AbstractEstimator
 from ._gradient import Gradients
-from ._problem import Problem
+from ._problem import Problem, Row
+
+
+@final
+class Shares(eqx.Module):
+    """What a gradient consists of: parts by Hamiltonian, drive, held inputs and step."""
+
+    H: Any
+    drive: Any
+    held: Float[Array, "..."] | None
+    dt: Float[Array, ""]
+
+    @classmethod
+    def zeros(cls, H, problem: Problem) -> "Shares":
+        """Sums to start from; held inputs belong to single steps and are not summed."""
+        return cls(_zeros(H), _zeros(problem.drive), None, jnp.zeros_like(problem.dt))
+
+    def plus(self, other: "Shares") -> "Shares":
+        """The sum, of all but the held inputs."""
+        H, drive = _add(self.H, other.H), _add(self.drive, other.drive)
+        return Shares(H, drive, self.held, self.dt + other.dt)
+
+    def with_held(self, held) -> "Shares":
+        return Shares(self.H, self.drive, held, self.dt)
+
+    def inputs(self):
+        """What `Gradients.inputs` holds."""
+        return self.held if self.held is not None else getattr(self.drive, "function", None)
 
 
 @final
@@ -32,18 +59,8 @@ class Forward(eqx.Module):
 
     y: PhaseState
     value: Float[Array, ""]
-    explicit: "Shares"
+    explicit: Shares
     largest_nudge: Float[Array, ""]
-
-
-@final
-class Shares(eqx.Module):
-    """Gradients by the Hamiltonian, the drive, the held inputs and the step."""
-
-    H: eqx.Module
-    drive: eqx.Module
-    held: Float[Array, "..."] | None
-    dt: Float[Array, ""]
 
 
 @eqx.filter_jit
@@ -58,16 +75,10 @@ def echo_gradient(problem: Problem, estimator: AbstractEstimator):
     by_y0 = PhaseState(-displacement.p, -displacement.q)
     (from_start,) = pull_start(by_y0)
     (from_dynamics,) = pull_prepare(echo.H)
-    explicit = forward.explicit
-    held = None if echo.held is None else explicit.held + echo.held
-    drive = _add(explicit.drive, echo.drive)
-    gradients = Gradients(
-        _add(_add(from_dynamics, from_start), explicit.H),
-        by_y0,
-        held if held is not None else getattr(drive, "function", None),
-        explicit.dt + echo.dt,
-    )
-    return forward.value, gradients
+    by_H = _add(_add(from_dynamics, from_start), forward.explicit.H)
+    total = forward.explicit.plus(Shares(_zeros(problem.H), echo.drive, None, echo.dt))
+    total = total.with_held(_add(forward.explicit.held, echo.held))
+    return forward.value, Gradients(by_H, by_y0, total.inputs(), total.dt)
 
 
 def _forward(problem, prepared, y0) -> Forward:
@@ -75,58 +86,63 @@ def _forward(problem, prepared, y0) -> Forward:
     dt = problem.dt
 
     def one(carry, x):
-        y, value, by_H, by_drive, by_dt, largest = carry
+        y, value, sums, largest = carry
         k, row = x
-        y = problem.solver.step(
-            prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt)
-        )
+        y = problem.solver.step(prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt))
 
         @eqx.filter_value_and_grad
         def cost(arguments):
-            H, y, drive, held, dt = arguments
-            row_ = eqx.tree_at(lambda r: r.inputs, row, held, is_leaf=lambda v: v is None)
-            return problem.cost_at(H, y, drive, row_, k, dt)
+            y, shares = arguments
+            return problem.cost_at(
+                shares.H, y, shares.drive, Row(shares.held, row.target), k, shares.dt
+            )
 
-        c, (H, by_y, drive, held, by_step) = cost((problem.H, y, problem.drive, row.inputs, dt))
+        here = Shares(problem.H, problem.drive, row.inputs, dt)
+        c, (by_y, shares) = cost((y, here))
         nudge = jnp.maximum(jnp.max(jnp.abs(by_y.q)), jnp.max(jnp.abs(by_y.p)))
-        sums = (_add(by_H, H), _add(by_drive, drive), by_dt + by_step)
-        return (y, value + c, *sums, jnp.maximum(largest, nudge)), held
+        return (y, value + c, sums.plus(shares), jnp.maximum(largest, nudge)), shares.held
 
     zero = jnp.zeros((), dt.dtype)
-    carry = (y0, zero, _zeros(problem.H), _zeros(problem.drive), zero, zero)
-    (y, value, H, drive, by_dt, largest), held = jax.lax.scan(one, carry, problem.steps())
-    return Forward(y, value, Shares(H, drive, held, by_dt), largest)
+    carry = (y0, zero, Shares.zeros(problem.H, problem), zero)
+    (y, value, sums, largest), held = jax.lax.scan(one, carry, problem.steps())
+    return Forward(y, value, sums.with_held(held), largest)
 
 
-def _echo(problem, prepared, y_end, estimator, strength):
-    """The echoes; returns (dy_end / d epsilon, the shares of the gradient)."""
+def echo_step(problem: Problem, prepared):
+    """(epsilon, y, k, row) -> (y before step k, shares of the gradient), on the flipped side."""
     dt = problem.dt
 
-    def one_step(epsilon, y, k, row):
+    def step(epsilon, y, k, row):
         y = _nudge(problem, epsilon, y, k, row)
         y, visits = problem.solver.substeps(
             prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt), backward=True
         )
 
         @eqx.filter_grad
-        def share(arguments):
-            H, drive, held, dt = arguments
-            return problem.solver.action(H, visits, dt, lambda c: drive.at(held, k, c, dt))
+        def share(shares):
+            return problem.solver.action(
+                shares.H, visits, shares.dt, lambda c: shares.drive.at(shares.held, k, c, shares.dt)
+            )
 
-        return y, share((prepared, problem.drive, row.inputs, dt))
+        return y, share(Shares(prepared, problem.drive, row.inputs, dt))
+
+    return step
+
+
+def _echo(problem, prepared, y_end, estimator, strength):
+    """The echoes; returns (dy_end / d epsilon, the shares of the gradient)."""
+    step = echo_step(problem, prepared)
 
     def one(carry, x):
-        lifted, by_H, by_drive, by_dt = carry
-        lifted, (H, drive, held, step) = estimator.differentiate(
-            lambda epsilon, y: one_step(epsilon, y, *x), lifted, strength
+        lifted, sums = carry
+        lifted, shares = estimator.differentiate(
+            lambda epsilon, y: step(epsilon, y, *x), lifted, strength
         )
-        return (lifted, _add(by_H, H), _add(by_drive, drive), by_dt + step), held
+        return (lifted, sums.plus(shares)), shares.held
 
-    zero = jnp.zeros((), dt.dtype)
-    start = estimator.lift(y_end.reverse())
-    carry = (start, _zeros(prepared), _zeros(problem.drive), zero)
-    (lifted, H, drive, by_dt), held = jax.lax.scan(one, carry, problem.steps(), reverse=True)
-    return estimator.displacement(lifted, strength), Shares(H, drive, held, by_dt)
+    carry = (estimator.lift(y_end.reverse()), Shares.zeros(prepared, problem))
+    (lifted, sums), held = jax.lax.scan(one, carry, problem.steps(), reverse=True)
+    return estimator.displacement(lifted, strength), sums.with_held(held)
 
 
 def _nudge(problem, epsilon, y, k, row):

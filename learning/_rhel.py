@@ -12,22 +12,23 @@ class RHEL(AbstractGradient):
     """Recurrent Hamiltonian Echo Learning as hardware does it: three passes.
 
     Forward, flip, and two echoes nudged by +epsilon and -epsilon. `epsilon` is the largest
-    displacement by a single nudge, in units of the state; the error is O(epsilon^2) plus
-    rounding / epsilon. Constant memory. Needs a palindromic method and T even in p.
-    Source: arXiv 2506.05259.
+    displacement by a single nudge, in units of the state (default 1e-6, or 1e-3 in
+    float32); the error is O(epsilon^2) plus rounding / epsilon. Constant memory. Needs a
+    palindromic method and T even in p. Source: arXiv 2506.05259.
     """
 
-    epsilon: float = 1e-4
+    epsilon: float | None = None
 
     def __check_init__(self):
-        if not self.epsilon > 0:
+        if self.epsilon is not None and not self.epsilon > 0:
             raise ValueError(f"epsilon must be positive, got {self.epsilon}")
 
     def check(self, H, solver):
         solver.check_reversible(H)
 
     def evaluate(self, problem):
-        return echo_gradient(problem, TwoSided(self.epsilon))
+        default = 1e-6 if problem.dt.dtype.itemsize == 8 else 1e-3
+        return echo_gradient(problem, TwoSided(self.epsilon or default))
 
 
 @final

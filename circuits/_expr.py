@@ -1,0 +1,84 @@
+"""The symbolic energy of a circuit, for people to read; no number depends on it."""
+
+import sympy
+
+from ._elements import Capacitor, CurrentSource, Inductor, Junction
+from ._errors import NetlistError
+from ._graph import NormalTree
+from ._kinds import FLUX
+from ._netlist import Netlist
+
+_MAX_ELEMENTS = 60
+PHI0 = sympy.Symbol("Phi_0", positive=True)
+
+
+def coordinate_symbols(tree: NormalTree) -> tuple[list[sympy.Symbol], list[sympy.Symbol]]:
+    """(fluxes phi_node, charges Q_node), one a coordinate."""
+    names = [name.replace(",", "_") for name in tree.coordinates()]
+    fluxes = [sympy.Symbol(f"phi_{name}", real=True) for name in names]
+    return fluxes, [sympy.Symbol(f"Q_{name}", real=True) for name in names]
+
+
+def symbolic_energy(netlist: Netlist, tree: NormalTree) -> sympy.Expr:
+    """H in SI symbols. Where capacitors couple coordinates, S_a_b is the entry of the
+    inverse of `capacitance_matrix`. Raises `NetlistError` for networks too large to read."""
+    if len(netlist.elements) > _MAX_ELEMENTS:
+        raise NetlistError(
+            f"{netlist.file} has {len(netlist.elements)} elements; the symbolic energy is for "
+            f"networks of at most {_MAX_ELEMENTS} (the simulation has no such limit)"
+        )
+    fluxes, charges = coordinate_symbols(tree)
+    total = _charging(tree, charges)
+    for element in netlist.elements:
+        if not isinstance(element, Capacitor):
+            flux = sum(sign * fluxes[i] for i, sign in tree.path(*element.nodes))
+            total += _energy(element, flux)
+    return total
+
+
+def _charging(tree, charges):
+    if not tree.cotree:
+        pairs = zip(charges, tree.tree, strict=True)
+        return sum(q**2 / (2 * sympy.Symbol(c.name, positive=True)) for q, c in pairs)
+    return sum(
+        elastance(i, j, charges) * charges[i] * charges[j] / (2 if i == j else 1)
+        for i in range(len(charges))
+        for j in range(i, len(charges))
+    )
+
+
+def elastance(i: int, j: int, charges: list[sympy.Symbol]) -> sympy.Symbol:
+    """Entry (i, j) of the inverse of the capacitance matrix."""
+    names = [q.name.removeprefix("Q_") for q in (charges[i], charges[j])]
+    return sympy.Symbol(f"S_{names[0]}_{names[1]}", real=True)
+
+
+def capacitance_matrix(tree: NormalTree) -> sympy.Matrix:
+    """C_eff in component symbols; T = Q^T C_eff^-1 Q / 2."""
+    matrix = sympy.diag(*(sympy.Symbol(c.name, positive=True) for c in tree.tree))
+    for c in tree.cotree:
+        row = sympy.zeros(1, len(tree.tree))
+        for i, sign in tree.path(*c.nodes):
+            row[i] = sign
+        matrix += sympy.Symbol(c.name, positive=True) * row.T * row
+    return matrix
+
+
+def _energy(element, flux):
+    if isinstance(element, CurrentSource):
+        return sympy.Symbol(f"{element.name}(t)", real=True) * flux
+    if isinstance(element, Inductor):
+        inductance = sympy.Symbol(element.name, positive=True)
+        offset = 0 if element.ic is None else inductance * sympy.Symbol(f"i0_{element.name}")
+        return (flux + offset) ** 2 / (2 * inductance)
+    if isinstance(element, Junction):
+        critical = sympy.Symbol(f"Ic_{element.name}", positive=True)
+        offset = 0 if element.phase == 0 else sympy.Symbol(f"phase_{element.name}")
+        phase = 2 * sympy.pi * flux / PHI0 + offset
+        return critical * PHI0 / (2 * sympy.pi) * (1 - sympy.cos(phase))
+    own = {
+        sympy.Symbol(name, real=True): sympy.Symbol(f"{name}_{element.name}", real=True)
+        for name, _ in element.parameters
+    }
+    offset = 0 if element.ic is None else sympy.Symbol(f"flux0_{element.name}")
+    return element.energy.subs({FLUX: flux + offset, **own}, simultaneous=True)

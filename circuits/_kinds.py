@@ -1,0 +1,98 @@
+"""The local energies of circuit elements, in dimensionless units.
+
+One unit of flux, charge, capacitance and inductance is that of the circuit's scales, so
+the formulas are those of the textbook; a junction's flux is its phase in radians.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import sympy
+
+from physsim import ElementKind
+
+from ._elements import Inductor, Junction, NonlinearInductor
+from ._quantities import Scales
+
+InductiveElement = Inductor | Junction | NonlinearInductor
+
+FLUX = sympy.Symbol("flux", real=True)
+CHARGE = sympy.Symbol("charge", real=True)
+C, L, IC, ICRIT, PHASE, I = sympy.symbols("C L ic icrit phase i", real=True)
+
+CAPACITOR = ElementKind("capacitor", CHARGE**2 / (2 * C), (CHARGE,), (C,))
+INDUCTOR = ElementKind("inductor", FLUX**2 / (2 * L), (FLUX,), (L,))
+CHARGED_INDUCTOR = ElementKind(
+    "inductor with initial current", (FLUX + L * IC) ** 2 / (2 * L), (FLUX,), (L, IC)
+)
+JUNCTION = ElementKind("junction", ICRIT * (1 - sympy.cos(FLUX)), (FLUX,), (ICRIT,))
+BIASED_JUNCTION = ElementKind(
+    "junction with initial phase", ICRIT * (1 - sympy.cos(FLUX + PHASE)), (FLUX,), (ICRIT, PHASE)
+)
+CURRENT_SOURCE = ElementKind("current source", FLUX * I, (FLUX,), (), (I,))
+
+
+class Description(NamedTuple):
+    """How the elements of one group enter the Hamiltonian."""
+
+    kind: ElementKind
+    values: Callable[[Any], tuple[float, ...]]
+    """Element -> its parameters in SI, in the order of `kind.parameters`."""
+    units: tuple[float, ...]
+    """One dimensionless unit of each, in SI."""
+
+
+def describe(group: Sequence[InductiveElement], scales: Scales) -> Description:
+    """Kind, values and units of elements that have their `shape` in common."""
+    return _DESCRIBE[type(group[0])](group, scales)
+
+
+def _inductor(group, scales):
+    if group[0].ic is None:
+        return Description(INDUCTOR, lambda e: (e.inductance,), (scales.inductance,))
+    units = (scales.inductance, scales.current)
+    return Description(CHARGED_INDUCTOR, lambda e: (e.inductance, e.ic), units)
+
+
+def _junction(group, scales):
+    if group[0].phase == 0:
+        return Description(JUNCTION, lambda e: (e.critical_current,), (scales.current,))
+    units = (scales.current, 1.0)
+    return Description(BIASED_JUNCTION, lambda e: (e.critical_current, e.phase), units)
+
+
+def _nonlinear_inductor(group, scales):
+    """The user's energy in dimensionless flux, its parameters in units of their own size."""
+    biased = group[0].ic is not None
+    rows = [tuple(value for _, value in e.parameters) for e in group]
+    units = tuple(max(map(abs, column)) or 1.0 for column in zip(*rows, strict=True))
+    parameters = tuple(sympy.Symbol(name, real=True) for name, _ in group[0].parameters)
+    scaled = {p: unit * p for p, unit in zip(parameters, units, strict=True)}
+    flux = scales.flux * (FLUX + IC if biased else FLUX)
+    energy = group[0].energy.subs({FLUX: flux, **scaled}, simultaneous=True)
+    # Multiplied out, so that no intermediate number leaves the range of float32.
+    energy = sympy.expand(energy / scales.energy)
+    if not biased:
+        kind = ElementKind("nonlinear inductor", energy, (FLUX,), parameters)
+        return Description(kind, lambda e: tuple(v for _, v in e.parameters), units)
+    name = "nonlinear inductor with initial flux"
+    kind = ElementKind(name, energy, (FLUX,), (*parameters, IC))
+    values = lambda e: (*(v for _, v in e.parameters), e.ic)  # noqa: E731
+    return Description(kind, values, (*units, scales.flux))
+
+
+_DESCRIBE = {
+    Inductor: _inductor,
+    Junction: _junction,
+    NonlinearInductor: _nonlinear_inductor,
+}
+
+
+def shape(element: InductiveElement) -> tuple:
+    """What the elements of one group have in common."""
+    if isinstance(element, NonlinearInductor):
+        names = tuple(name for name, _ in element.parameters)
+        return (NonlinearInductor, element.energy, names, element.ic is None)
+    if isinstance(element, Junction):
+        return (Junction, element.phase == 0)
+    return (Inductor, element.ic is None)

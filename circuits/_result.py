@@ -1,0 +1,124 @@
+"""The result of a circuit simulation, in SI, by node and element name."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from physsim import Solution, energy_error
+
+from ._readout import Readout, current, voltage
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+    from ._circuit import Circuit
+
+
+@final
+class Result:
+    """Waveforms of a run; `solution` is the dimensionless trajectory behind them."""
+
+    def __init__(self, circuit: "Circuit", solution: Solution, start: float = 0.0):
+        self.circuit = circuit
+        self.solution = solution
+        times = np.asarray(solution.ts, float) * circuit.scales.time
+        self._keep = times >= start * (1 - 1e-9)
+        self.t: Float[np.ndarray, " saves"] = times[self._keep]
+        """Times in s."""
+
+    def v(self, node: str, other: str | None = None) -> Float[np.ndarray, " saves"]:
+        """The voltage of `node` against ground, or against `other`, in V."""
+        return self._measure(voltage(self.circuit, node, other))
+
+    def i(self, element: str) -> Float[np.ndarray, " saves"]:
+        """The current through `element` from its first node to its second, in A."""
+        return self._measure(current(self.circuit, element))
+
+    @property
+    def energy(self) -> Float[np.ndarray, " saves"]:
+        """The value of the Hamiltonian in J; with sources it includes their term I * flux."""
+        return np.asarray(self.solution.energies)[self._keep] * self.circuit.scales.energy
+
+    @property
+    def energy_error(self) -> Float[np.ndarray, " saves"]:
+        """(E(t) - E(0)) / |E(0)|."""
+        return np.asarray(energy_error(self.solution))[self._keep]
+
+    @functools.cached_property
+    def _inputs(self):
+        drive, ts = self.circuit.drive, self.solution.ts
+        return jnp.zeros((ts.size, 0), ts.dtype) if drive is None else jax.vmap(drive)(ts)
+
+    def _measure(self, readout: Readout):
+        H = self.circuit.hamiltonian.prepare()
+        if readout.capacitor is not None:
+            H = self.circuit.hamiltonian
+        values = jax.jit(jax.vmap(lambda y, u: readout(H, y, u)))(self.solution.ys, self._inputs)
+        return np.asarray(values)[self._keep]
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Node voltages [time, node], inductive currents [time, element] and the energy."""
+        import xarray
+
+        circuit = self.circuit
+        nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
+        labels = [name for part in circuit.hamiltonian.potential_parts for name in part.labels]
+        return xarray.Dataset(
+            {
+                "v": (("time", "node"), self._voltages(nodes), {"units": "V"}),
+                "i": (("time", "element"), self._currents(), {"units": "A"}),
+                "energy": (("time",), self.energy, {"units": "J"}),
+            },
+            coords={
+                "time": ("time", self.t, {"units": "s"}),
+                "node": nodes,
+                "element": labels,
+            },
+            attrs={"title": circuit.netlist.title},
+        )
+
+    def _voltages(self, nodes):
+        """All node voltages at once, [time, node]."""
+        tree = self.circuit.tree
+        branches = tree.incidence((node, tree.reference(node)) for node in nodes)
+        H = self.circuit.hamiltonian.prepare()
+        of_state = jax.jit(jax.vmap(lambda p: branches(H.velocity(p))))
+        return np.asarray(of_state(self.solution.ys.p))[self._keep] * self.circuit.scales.voltage
+
+    def _currents(self):
+        """All currents through inductors, junctions and sources, [time, element]."""
+        parts = self.circuit.hamiltonian.potential_parts
+
+        def of_state(y, u):
+            currents = [part.currents(y.q, u)[0] for part in parts]
+            return jnp.concatenate([jnp.zeros(0, y.q.dtype), *currents])
+
+        values = jax.jit(jax.vmap(of_state))(self.solution.ys, self._inputs)
+        return np.asarray(values)[self._keep] * self.circuit.scales.current
+
+    def save(self, path: str | Path) -> None:
+        """Write `.nc` (NetCDF) or `.csv` (a column a waveform); `ValueError` for others."""
+        path = Path(path)
+        dataset = self.to_xarray()
+        if path.suffix == ".nc":
+            dataset.to_netcdf(path, engine="scipy")
+        elif path.suffix == ".csv":
+            columns = [f"v({n})" for n in dataset.node.values]
+            columns += [f"i({e})" for e in dataset.element.values]
+            table = np.column_stack([self.t, dataset.v, dataset.i, self.energy])
+            header = ",".join(f'"{c}"' for c in ["time", *columns, "energy"])
+            np.savetxt(path, table, delimiter=",", header=header, comments="", fmt="%.12g")
+        else:
+            raise ValueError(f"{path}: results are saved as .nc or .csv")
+
+    def plot(self, nodes: list[str] | None = None) -> "Figure":
+        """Node voltages and the relative energy error over time."""
+        from ._plot import plot_result
+
+        return plot_result(self, nodes)

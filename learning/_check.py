@@ -1,0 +1,171 @@
+"""Do the gradient methods agree? A report to read and to test with."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import numpy as np
+from rich.console import Console, Group
+from rich.table import Table
+
+from physsim import AbstractHamiltonian, AbstractSplitting, Inputs
+
+from ._adjoint import ContinuousAdjoint
+from ._bptt import BPTT
+from ._gradient import AbstractGradient, Cost, Gradients, InitialState
+from ._rhel import RHEL, ReversibleAdjoint
+
+_MAX_ROWS = 24
+
+
+@final
+@dataclass(frozen=True)
+class Agreement:
+    """One method against the reference, in one group of derivatives."""
+
+    method: str
+    group: str
+    cosine: float
+    norm_ratio: float
+    relative_error: float
+
+
+@final
+@dataclass(frozen=True)
+class GradientReport:
+    """Values, gradients and agreement of several methods; `print(report)` shows tables."""
+
+    reference: str
+    values: dict[str, float]
+    gradients: dict[str, Gradients]
+    seconds: dict[str, float]
+    agreements: tuple[Agreement, ...]
+    names: tuple[str, ...]
+
+    def worst(self, method: str) -> float:
+        """The largest relative error of a method over all groups."""
+        return max(a.relative_error for a in self.agreements if a.method == method)
+
+    def disagreeing(self, *, exact: float = 1e-6, continuous: float = 1e-2) -> list[str]:
+        """Methods whose relative error exceeds the tolerance.
+
+        `continuous` is for the adjoint of the differential equation, which differs from the
+        others by the integrator's own error; `exact` is for all others.
+        """
+        limits = {m: continuous if m == "ContinuousAdjoint" else exact for m in self.gradients}
+        return [m for m in self.gradients if m != self.reference and self.worst(m) > limits[m]]
+
+    def components(self, units: Any = None) -> dict[str, np.ndarray]:
+        """The derivative by each parameter, a flat array a method; by `units` of each (SI)."""
+        flat = {m: _flatten(g.params) for m, g in self.gradients.items()}
+        scale = 1.0 if units is None else _flatten(units)
+        return {m: x / scale for m, x in flat.items()}
+
+    def tables(self, units: Any = None) -> list[Table]:
+        """The derivatives by parameter, and the agreement of the methods."""
+        return [self._component_table(units), self._agreement_table()]
+
+    def _component_table(self, units):
+        components = self.components(units)
+        table = Table(title="dL/d(parameter)" + ("" if units is None else ", per SI unit"))
+        table.add_column("parameter")
+        for method in components:
+            table.add_column(method, justify="right")
+        for i, name in enumerate(self.names[:_MAX_ROWS]):
+            table.add_row(name, *(f"{x[i]: .9e}" for x in components.values()))
+        if len(self.names) > _MAX_ROWS:
+            table.caption = f"and {len(self.names) - _MAX_ROWS} more"
+        return table
+
+    def _agreement_table(self):
+        table = Table(title=f"agreement with {self.reference}: worst over each group")
+        for column in ("method", "group", "cosine", "norm ratio", "relative error", "seconds"):
+            table.add_column(column, justify="left" if column in ("method", "group") else "right")
+        for a in self.agreements:
+            if a.method != self.reference:
+                numbers = f"{a.cosine:.12f}", f"{a.norm_ratio:.12f}", f"{a.relative_error:.1e}"
+                table.add_row(a.method, a.group, *numbers, f"{self.seconds[a.method]:.2f}")
+        return table
+
+    def __str__(self) -> str:
+        console = Console(width=120)
+        with console.capture() as capture:
+            console.print(Group(*self.tables()))
+        return capture.get()
+
+
+def compare_gradients(
+    H: AbstractHamiltonian,
+    solver: AbstractSplitting,
+    y0: InitialState,
+    cost: Cost,
+    *,
+    dt: float,
+    num_steps: int,
+    inputs: Inputs = None,
+    targets: Any = None,
+    methods: Mapping[str, AbstractGradient] | None = None,
+    reference: str = "BPTT",
+) -> GradientReport:
+    """Compute the gradient by every method and hold each against the reference.
+
+    `methods` maps names to methods, by default RHEL, the reversible adjoint, BPTT and the
+    continuous adjoint; `reference` must be among them. Groups are the array leaves of the
+    Hamiltonian, the initial state, the inputs and the step.
+    """
+    methods = methods or {
+        "RHEL": RHEL(),
+        "ReversibleAdjoint": ReversibleAdjoint(),
+        "BPTT": BPTT(),
+        "ContinuousAdjoint": ContinuousAdjoint(),
+    }
+    if reference not in methods:
+        raise ValueError(f"the reference {reference} must be one of {', '.join(methods)}")
+    values, gradients, seconds = {}, {}, {}
+    options = {"dt": dt, "num_steps": num_steps, "inputs": inputs, "targets": targets}
+    for name, method in methods.items():
+        start = time.perf_counter()
+        value, gradient = method(H, solver, y0, cost, **options)
+        values[name], gradients[name] = float(value), jax.block_until_ready(gradient)
+        seconds[name] = time.perf_counter() - start
+    names = H.parameter_names()
+    expected = _groups(gradients[reference], names)
+    agreements = tuple(
+        _agreement(name, group, x, expected[group])
+        for name, gradient in gradients.items()
+        for group, x in _groups(gradient, names).items()
+    )
+    return GradientReport(reference, values, gradients, seconds, agreements, names)
+
+
+def _flatten(tree) -> np.ndarray:
+    leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
+    return np.concatenate([np.zeros(0), *(np.ravel(leaf) for leaf in leaves)])
+
+
+def _groups(gradients: Gradients, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Flat arrays: one a leaf of the Hamiltonian, then state, inputs and step."""
+    groups, at = {}, 0
+    for leaf in jax.tree.leaves(gradients.params):
+        part = names[at : at + leaf.size]
+        at += leaf.size
+        groups[part[0] if leaf.size == 1 else f"{part[0]} .. {part[-1]}"] = np.ravel(leaf)
+    rest = {
+        "initial q": gradients.y0.q,
+        "initial p": gradients.y0.p,
+        "inputs": gradients.inputs,
+        "dt": gradients.dt,
+    }
+    return groups | {name: x for name, tree in rest.items() if (x := _flatten(tree)).size}
+
+
+def _agreement(method, group, x, reference) -> Agreement:
+    norm, scale = np.linalg.norm(x), np.linalg.norm(reference)
+    if scale == 0:
+        return Agreement(method, group, 1.0 if norm == 0 else 0.0, 1.0 + norm, float(norm))
+    cosine = float(x @ reference / (norm * scale)) if norm else 0.0
+    error = float(np.linalg.norm(x - reference) / scale)
+    return Agreement(method, group, cosine, float(norm / scale), error)

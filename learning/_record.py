@@ -1,0 +1,84 @@
+"""A run and its echoes in full, to look at."""
+
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from physsim import AbstractHamiltonian, AbstractSplitting, Inputs, PhaseState
+
+from ._echo import echo_step
+from ._gradient import Cost, InitialState
+from ._problem import make_problem
+
+
+@final
+class EchoRecord(eqx.Module):
+    """Trajectories [K+1, n] over `ts` [K+1]: forward, and the two nudged echoes.
+
+    The echoes are stored by the forward time they pass, their momenta as they run (flipped).
+    `gradient` is dL/dparams as accumulated from the end: `gradient[k]` is what the echoes
+    have gathered when they reach time `ts[k]`.
+    """
+
+    ts: Float[Array, " saves"]
+    forward: PhaseState
+    echo_plus: PhaseState
+    echo_minus: PhaseState
+    gradient: PyTree
+
+
+def record_echo(
+    H: AbstractHamiltonian,
+    solver: AbstractSplitting,
+    y0: InitialState,
+    cost: Cost,
+    *,
+    dt: float,
+    num_steps: int,
+    epsilon: float,
+    inputs: Inputs = None,
+    targets: Any = None,
+) -> EchoRecord:
+    """Run forward, flip, run two echoes nudged by +-`epsilon`, and keep everything.
+
+    Memory is proportional to the run: for pictures, not for training. The gradient is the
+    dynamics' share; what cost and initial state owe to the parameters is not in it.
+    """
+    solver.check_reversible(H)
+    problem = make_problem(H, solver, y0, cost, dt, num_steps, inputs, targets)
+    return _record(problem, jnp.asarray(epsilon, problem.dt.dtype))
+
+
+@eqx.filter_jit
+def _record(problem, epsilon):
+    H = problem.H
+    y0 = problem.start(H)
+    dt = problem.dt
+
+    def forward(y, x):
+        k, row = x
+        y = problem.solver.step(
+            H.prepare(), y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt)
+        )
+        return y, y
+
+    end, ys = jax.lax.scan(forward, y0, problem.steps())
+    step = echo_step(problem, H)
+
+    def back(pair, x):
+        pair, shares = jax.vmap(lambda e, y: step(e, y, *x))(jnp.stack([epsilon, -epsilon]), pair)
+        return pair, (pair, jax.tree.map(lambda g: (g[0] - g[1]) / (2 * epsilon), shares.H))
+
+    start = jax.tree.map(lambda x: jnp.stack([x, x]), end.reverse())
+    _, (pairs, shares) = jax.lax.scan(back, start, problem.steps(), reverse=True)
+    echoes = jax.tree.map(lambda s, x: jnp.concatenate([x, s[None]]), start, pairs)
+    return EchoRecord(
+        jnp.arange(problem.num_steps + 1).astype(dt.dtype) * dt,
+        jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), y0, ys),
+        jax.tree.map(lambda x: x[:, 0], echoes),
+        jax.tree.map(lambda x: x[:, 1], echoes),
+        jax.tree.map(lambda g: jnp.cumsum(g[::-1], axis=0)[::-1], shares),
+    )

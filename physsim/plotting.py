@@ -1,0 +1,4 @@
+"""The plot style, shared by all plots."""
+
+from ._plot import COLOURS as COLOURS
+from ._plot import style as style
