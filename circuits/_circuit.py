@@ -3,7 +3,7 @@
 import functools
 import math
 from pathlib import Path
-from typing import Any, final
+from typing import NamedTuple, final
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from physsim import (
 from ._build import build, choose_scales, sources
 from ._elements import node_name
 from ._errors import NetlistError
-from ._expr import symbolic_energy
+from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
 from ._graph import NormalTree
 from ._initial import initial_voltages
 from ._netlist import Netlist, parse_netlist, read_netlist
@@ -86,6 +86,17 @@ class Circuit:
     def expr(self) -> sympy.Expr:
         """The energy in SI symbols, for people: fluxes phi, charges Q, component names."""
         return symbolic_energy(self.netlist, self.tree)
+
+    def equations(self) -> list[tuple[sympy.Symbol, sympy.Expr]]:
+        """Hamilton's equations of `expr`: (variable, its time derivative)."""
+        fluxes, charges = coordinate_symbols(self.tree)
+        rows = [(q, sympy.diff(self.expr, p)) for q, p in zip(fluxes, charges, strict=True)]
+        return rows + [(p, -sympy.diff(self.expr, q)) for q, p in zip(fluxes, charges, strict=True)]
+
+    @property
+    def capacitance_matrix(self) -> sympy.Matrix:
+        """C_eff in component symbols; the kinetic energy is Q^T C_eff^-1 Q / 2."""
+        return capacitance_matrix(self.tree)
 
     def values(self) -> dict[str, float]:
         """Every parameter in SI, by name: `C1.C`, `L12.L`, `B1.icrit`, ..."""
@@ -160,11 +171,13 @@ class Circuit:
         return _Plan(step, saves * save_every, save_every, tran.start if report else 0.0)
 
 
-class _Plan:
-    """Steps of a run."""
+class _Plan(NamedTuple):
+    """Steps of a run, and the time (s) from which it is reported."""
 
-    def __init__(self, dt: float, num_steps: int, save_every: int, start: float):
-        self.dt, self.num_steps, self.save_every, self.start = dt, num_steps, save_every, start
+    dt: float
+    num_steps: int
+    save_every: int
+    start: float
 
 
 def load(path: str | Path) -> Circuit:

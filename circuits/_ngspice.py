@@ -57,7 +57,7 @@ def _saving(deck: str, signals: Sequence[str]) -> str:
 
 def _read_raw(content: bytes) -> dict[str, np.ndarray]:
     header, _, data = content.partition(_BINARY)
-    fields, _, table = header.decode(errors="replace").partition("Variables:")
+    fields, _, table = header.decode(errors="replace").partition("\nVariables:")
     names = [line.split()[1] for line in table.strip().splitlines()]
     if "Flags: real" not in fields or not names:
         raise NgspiceError("ngspice wrote no real transient data")

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scipy.constants import physical_constants
+from scipy.constants import e as ELEMENTARY_CHARGE
+from scipy.constants import h as PLANCK
 
-FLUX_QUANTUM = physical_constants["mag. flux quantum"][0]
+FLUX_QUANTUM = PLANCK / (2 * ELEMENTARY_CHARGE)
 """h / 2e, in Wb."""
 
 REDUCED_FLUX_QUANTUM = FLUX_QUANTUM / (2 * math.pi)

@@ -34,11 +34,11 @@ class Result:
 
     def v(self, node: str, other: str | None = None) -> Float[np.ndarray, " saves"]:
         """The voltage of `node` against ground, or against `other`, in V."""
-        return self._measure(voltage(self.circuit, node, other))
+        return self.measure(voltage(self.circuit, node, other))
 
     def i(self, element: str) -> Float[np.ndarray, " saves"]:
         """The current through `element` from its first node to its second, in A."""
-        return self._measure(current(self.circuit, element))
+        return self.measure(current(self.circuit, element))
 
     @property
     def energy(self) -> Float[np.ndarray, " saves"]:
@@ -55,7 +55,8 @@ class Result:
         drive, ts = self.circuit.drive, self.solution.ts
         return jnp.zeros((ts.size, 0), ts.dtype) if drive is None else jax.vmap(drive)(ts)
 
-    def _measure(self, readout: Readout):
+    def measure(self, readout: Readout) -> Float[np.ndarray, " saves"]:
+        """A read-out of the circuit along the run, in SI."""
         H = self.circuit.hamiltonian.prepare()
         if readout.capacitor is not None:
             H = self.circuit.hamiltonian

@@ -14,13 +14,17 @@ from ._elements import (
     Junction,
     NonlinearInductor,
 )
-from ._netlist import Netlist
+from ._netlist import Netlist, Tran
 from ._quantities import REDUCED_FLUX_QUANTUM
 from ._spice_expression import spice_expression, spice_number
 from ._waveforms import DC, PWL, Pulse, Sin, Waveform
 
 # The truncation error never shortens a step, so that all are max_step once ngspice has started.
-_OPTIONS = "method=trap reltol=1e-9 vntol=1e-15 abstol=1e-21 chgtol=1e-30 trtol=1e9 numdgt=15"
+_OPTIONS = "method=trap reltol=1e-9 chgtol=1e-30 trtol=1e9 numdgt=15"
+# Newton's iteration stops at these; rounding has to stay below, or ngspice shortens steps.
+# Junctions live at microvolts, where ngspice's own 1e-6 would spoil them.
+_TOLERANCES = "vntol=1e-13 abstol=1e-18"
+_JUNCTION_TOLERANCES = "vntol=1e-15 abstol=1e-21"
 _PAIRS_A_LINE = 20
 _NEW_LINE = "\n+ "
 
@@ -30,27 +34,21 @@ def to_spice(
 ) -> str:
     """The netlist as a deck for ngspice 39, with the same nodes and element names.
 
-    Times in s: the trapezoidal rule takes steps of `max_step` (shorter ones to start and
-    after corners of PULSE and PWL) until `stop`; `step` is ngspice's reporting step. They
-    default to the netlist's `.tran` and to `max_step`.
+    Times in s: the trapezoidal rule takes steps of `max_step` (shorter ones to start, after
+    corners of PULSE and PWL, and where Newton's iteration fails) until `stop`; `step` is the
+    reporting step. They default to the netlist's `.tran` and to `max_step`.
 
     A junction or nonlinear inductor becomes a behavioural current source of its name and a
     node that integrates its voltage: `phase_<name>` in radians, or `flux_<name>` in units of
     `max_step` volt seconds. The start is ngspice's `uic`, with an `ic` on every capacitor
     and inductor: its own, else the difference of its nodes' `.ic` voltages, else 0.
 
-    A part of the network without a path to ground (through anything but current sources)
-    has one node tied to ground by 1 Ohm, in which no current can flow: ngspice needs a
-    reference to solve for voltages. Nothing else is added.
+    A part without a path to ground (current sources aside) has one node tied to ground by
+    1 Ohm, in which no current can flow: ngspice needs a reference. Nothing else is added.
 
     Raises ValueError where no stop time is known, or for an energy ngspice cannot express.
     """
-    tran = netlist.tran
-    stop = stop if stop is not None else tran and tran.stop
-    if stop is None:
-        raise ValueError("the netlist has no .tran: give to_spice a stop time in s, stop=...")
-    step = step if step is not None else tran.step if tran else max_step
-    start = tran.start if tran and tran.start < stop else 0.0
+    analysis = _analysis(netlist.tran, max_step, stop, step)
     voltages = {node: volts for node, (volts, _) in netlist.initial_voltages.items()}
     names = _Names.of(netlist)
     lines = [f"* {''.join(c if c.isprintable() else ' ' for c in netlist.title)}"]
@@ -58,15 +56,18 @@ def to_spice(
         lines += _element(element, voltages, names, max_step)
     for node in _islands(netlist.elements):
         lines.append(f"{names.new('Rtie')} {node} {GROUND} 1")
-    return "\n".join(
-        [
-            *lines,
-            f".options {_OPTIONS}",
-            f".tran {_digits(step, stop, start, max_step)} uic",
-            ".end",
-            "",
-        ]
-    )
+    quiet = any(isinstance(element, Junction) for element in netlist.elements)
+    lines.append(f".options {_OPTIONS} {_JUNCTION_TOLERANCES if quiet else _TOLERANCES}")
+    return "\n".join([*lines, analysis, ".end", ""])
+
+
+def _analysis(tran: Tran | None, max_step: float, stop: float | None, step: float | None) -> str:
+    stop = stop if stop is not None else tran and tran.stop
+    if stop is None:
+        raise ValueError("the netlist has no .tran: give to_spice a stop time in s, stop=...")
+    step = step if step is not None else tran.step if tran else max_step
+    start = tran.start if tran and tran.start < stop else 0.0
+    return f".tran {_digits(step, stop, start, max_step)} uic"
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ class EchoRecord(eqx.Module):
     """Trajectories [K+1, n] over `ts` [K+1]: forward, and the two nudged echoes.
 
     The echoes are stored by the forward time they pass, their momenta as they run (flipped).
-    `gradient` is dL/dparams as accumulated from the end: `gradient[k]` is what the echoes
-    have gathered when they reach time `ts[k]`.
+    `gradient` is dL/dparams as it adds up from the end: `gradient[k]` is what the echoes
+    have gathered when they reach time `ts[k]`, so `gradient[0]` is all of it but for what
+    the initial state owes to the parameters.
     """
 
     ts: Float[Array, " saves"]
@@ -44,8 +45,7 @@ def record_echo(
 ) -> EchoRecord:
     """Run forward, flip, run two echoes nudged by +-`epsilon`, and keep everything.
 
-    Memory is proportional to the run: for pictures, not for training. The gradient is the
-    dynamics' share; what cost and initial state owe to the parameters is not in it.
+    Memory is proportional to the run: for pictures, not for training.
     """
     solver.check_reversible(H)
     problem = make_problem(H, solver, y0, cost, dt, num_steps, inputs, targets)
@@ -57,20 +57,26 @@ def _record(problem, epsilon):
     H = problem.H
     y0 = problem.start(H)
     dt = problem.dt
+    # The echo's shares are by what `prepare` makes; each is pulled back to the parameters.
+    prepared, pull_prepare = eqx.filter_vjp(lambda H: H.prepare(), H)
 
     def forward(y, x):
         k, row = x
         y = problem.solver.step(
-            H.prepare(), y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt)
+            prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt)
         )
-        return y, y
+        explicit = eqx.filter_grad(
+            lambda H: problem.cost_at(H, y, problem.drive, row, k, dt)
+        )(H)
+        return y, (y, explicit)
 
-    end, ys = jax.lax.scan(forward, y0, problem.steps())
-    step = echo_step(problem, H)
+    end, (ys, explicit) = jax.lax.scan(forward, y0, problem.steps())
+    step = echo_step(problem, prepared)
 
     def back(pair, x):
         pair, shares = jax.vmap(lambda e, y: step(e, y, *x))(jnp.stack([epsilon, -epsilon]), pair)
-        return pair, (pair, jax.tree.map(lambda g: (g[0] - g[1]) / (2 * epsilon), shares.H))
+        share = jax.tree.map(lambda g: (g[0] - g[1]) / (2 * epsilon), shares.H)
+        return pair, (pair, pull_prepare(share)[0])
 
     start = jax.tree.map(lambda x: jnp.stack([x, x]), end.reverse())
     _, (pairs, shares) = jax.lax.scan(back, start, problem.steps(), reverse=True)
@@ -80,5 +86,11 @@ def _record(problem, epsilon):
         jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), y0, ys),
         jax.tree.map(lambda x: x[:, 0], echoes),
         jax.tree.map(lambda x: x[:, 1], echoes),
-        jax.tree.map(lambda g: jnp.cumsum(g[::-1], axis=0)[::-1], shares),
+        jax.tree.map(_from_the_end, shares, explicit),
     )
+
+
+def _from_the_end(share, explicit):
+    """Sums over steps k.., with a last row of zeros for the moment of the flip."""
+    sums = jnp.cumsum((share + explicit)[::-1], axis=0)[::-1]
+    return jnp.concatenate([sums, jnp.zeros_like(sums[:1])])

@@ -18,7 +18,9 @@ STYLE = {
     "axes.grid": True,
     "grid.alpha": 0.3,
     "font.size": 10,
-    "legend.frameon": False,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "legend.fontsize": 8,
     "figure.constrained_layout.use": True,
     "savefig.dpi": 150,
 }

@@ -1,0 +1,6 @@
+"""The netlist language."""
+
+from ._netlist import Netlist as Netlist
+from ._parse import parse_netlist as parse_netlist
+from ._parse import read_netlist as read_netlist
+from ._tran import Tran as Tran

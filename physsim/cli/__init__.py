@@ -1,0 +1,3 @@
+"""The command line: simulate, inspect, check and train circuits."""
+
+from ._main import main as main

@@ -1,0 +1,55 @@
+"""`physsim check`"""
+
+from typing import Annotated
+
+import typer
+
+from ._files import console, load_circuit, output_folder, save_json
+from ._main import app
+from ._options import Integrator, Netlist, Out, integrator, quantity
+
+
+@app.command()
+def check(
+    netlist: Netlist,
+    measure: Annotated[
+        str | None, typer.Option(help="v(node) or i(element). Default: the last node's voltage.")
+    ] = None,
+    t_end: Annotated[str | None, typer.Option(help="Stop time. Default: 1000 steps.")] = None,
+    dt: Annotated[str | None, typer.Option(help="Step. Default: chosen.")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Strength of RHEL's nudges.")] = None,
+    rtol: Annotated[float, typer.Option(help="Tolerance among discrete methods.")] = 1e-6,
+    rtol_continuous: Annotated[
+        float, typer.Option(help="Tolerance for the continuous adjoint (it shrinks with dt).")
+    ] = 1e-2,
+    integrator_name: Integrator = "SRKN11b",
+    out: Out = "out",
+) -> None:
+    """Compare the gradients of RHEL, reversible adjoint, BPTT and continuous adjoint.
+
+    The cost is the mean square of one measured quantity, halved, in dimensionless units. Exit
+    code 1 when the methods disagree.
+
+    Example:  physsim check coupled_lc.cir --measure "v(out)"
+    """
+    from ._experiment import check_experiment
+
+    circuit = load_circuit(netlist)
+    experiment = check_experiment(
+        circuit, measure, integrator(integrator_name), quantity(t_end, "--t-end"), quantity(dt, "--dt")
+    )
+    report = experiment.compare(epsilon)
+    for table in report.tables(circuit.units):
+        console.print(table)
+    disagreeing = report.disagreeing(exact=rtol, continuous=rtol_continuous)
+    save_json(
+        {
+            "worst_relative_error": {m: report.worst(m) for m in report.gradients},
+            "disagreeing": disagreeing,
+        },
+        output_folder(out) / f"{netlist.stem}_check.json",
+    )
+    if disagreeing:
+        console.print(f"[red]disagree with {report.reference}: {', '.join(disagreeing)}[/red]")
+        raise typer.Exit(1)
+    console.print("[green]all methods agree[/green]")

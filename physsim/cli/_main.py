@@ -1,0 +1,49 @@
+"""Entry point: sets JAX up, then turns expected errors into one line and exit code 2."""
+
+import sys
+from importlib.metadata import version
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Differentiable simulation of analog circuits, and training of their component "
+        "values by time-reversed echoes.\n\n"
+        "NETLIST is a SPICE file (elements C, L, I, B), or the name of a bundled one: "
+        "coupled_lc.cir, lc_ladder.cir, junction_chain.cir.\n\n"
+        "Start with:  physsim simulate coupled_lc.cir"
+    ),
+)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    show_version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if show_version:
+        typer.echo(f"physsim {version('physsim-echo')}")
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Run the command line."""
+    from physsim import DivergenceError, tune_cpu
+
+    from . import _commands as _commands
+
+    tune_cpu()
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    try:
+        app()
+    except (ValueError, DivergenceError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)

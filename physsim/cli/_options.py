@@ -1,0 +1,41 @@
+"""Options that several commands share."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Netlist = Annotated[Path, typer.Argument(help="A netlist file, or a bundled netlist's name.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results.")]
+Integrator = Annotated[
+    str,
+    typer.Option(help="StormerVerlet (order 2), Yoshida4 (4) or SRKN11b (6)."),
+]
+
+
+def quantity(text: str | None, what: str) -> float | None:
+    """A positive number in SI with an optional SPICE suffix, such as `2.5u` or `10ns`."""
+    from circuits import parse_number
+
+    if text is None:
+        return None
+    value = parse_number(text, what)
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{what} must be positive, got {text}")
+    return value
+
+
+def choose(name: str, table: dict, what: str):
+    """The entry of `table` called `name`, or an error that lists them."""
+    if name not in table:
+        raise ValueError(f"unknown {what} {name!r}: choose {', '.join(table)}")
+    return table[name]
+
+
+def integrator(name: str):
+    """An integrator by its literature name."""
+    import physsim
+
+    names = {s.__name__: s for s in (physsim.StormerVerlet, physsim.Yoshida4, physsim.SRKN11b)}
+    return choose(name, names, "integrator")()

@@ -1,0 +1,94 @@
+"""The plots of `learn` and `demo`."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+
+from physsim.plotting import COLOURS, style
+
+_SECONDS, _VOLTS = EngFormatter("s"), EngFormatter("V")
+
+
+def training_picture(trained: dict[str, Any]) -> Figure:
+    """The waveform before and after training against the target, and the loss."""
+    experiment, fit = trained["experiment"], trained["fit"]
+    t = np.asarray(experiment.times)
+    with style():
+        figure = Figure(figsize=(7, 5))
+        above, below = figure.subplots(2, 1, height_ratios=(2, 1))
+        above.plot(t, experiment.targets, color=COLOURS[6], linewidth=3, alpha=0.35, label="target")
+        for key, colour in (("before", COLOURS[1]), ("after", COLOURS[0])):
+            above.plot(t, experiment.waveform(trained[key]), color=colour, linewidth=1, label=key)
+        above.legend(loc="upper right", ncols=3)
+        above.set(ylabel=experiment.cost.readout.name, xlabel="time")
+        above.xaxis.set_major_formatter(_SECONDS)
+        above.yaxis.set_major_formatter(EngFormatter(experiment.cost.readout.unit))
+        below.semilogy(fit.losses, color=COLOURS[0])
+        below.set(ylabel="loss", xlabel="iteration")
+    return figure
+
+
+def energy_picture(result, node: str, shown: int, title: str) -> Figure:
+    """The first samples of a waveform, and the energy error over the whole run."""
+    with style():
+        figure = Figure(figsize=(7, 5))
+        above, below = figure.subplots(2, 1)
+        for name, colour in (("in", COLOURS[0]), (node, COLOURS[1])):
+            above.plot(result.t[:shown], result.v(name)[:shown], color=colour, label=f"v({name})")
+        above.legend(loc="upper right", ncols=2)
+        above.set(ylabel="voltage", xlabel="time", title=title)
+        below.plot(result.t, result.energy_error, color=COLOURS[6], linewidth=0.5)
+        below.set(ylabel="relative energy error", xlabel="time")
+        for axis in (above, below):
+            axis.xaxis.set_major_formatter(_SECONDS)
+        above.yaxis.set_major_formatter(_VOLTS)
+    return figure
+
+
+def echo_picture(circuit, record, exact) -> Figure:
+    """Three panels: the run and its echo retracing it, their difference, the gradient growing.
+
+    `exact` is the gradient by backpropagation, in the shape of the Hamiltonian.
+    """
+    t = np.asarray(record.ts) * circuit.scales.time
+    names = circuit.hamiltonian.parameter_names()
+    with style():
+        figure = Figure(figsize=(7, 8))
+        run, difference, gradient = figure.subplots(3, 1, sharex=True)
+        for i, name in enumerate(circuit.hamiltonian.coordinates):
+            colour = COLOURS[i]
+            run.plot(t, record.forward.p[:, i], color=colour, label=f"forward, Q({name})")
+            run.plot(
+                t[::8],
+                -np.asarray(record.echo_plus.p)[::8, i],
+                ".",
+                color=colour,
+                markersize=3,
+                label=f"echo, -Q({name})",
+            )
+            split = np.asarray(record.echo_plus.p - record.echo_minus.p)[:, i]
+            difference.plot(t, split, color=colour, label=f"Q({name})")
+        run.set(ylabel="charge (dimensionless)", title="The echo retraces the run ...")
+        difference.set(ylabel="echo(+eps) - echo(-eps)", title="... up to the nudges' trace ...")
+        for name, path, end, colour in zip(
+            names, _columns(record.gradient), _columns(exact, 1), COLOURS, strict=False
+        ):
+            gradient.plot(t, path, color=colour, label=f"dL/d{name}")
+            gradient.plot(0, end, "o", color=colour, markersize=7, fillstyle="none", clip_on=False)
+        gradient.set(ylabel="gradient so far", xlabel="time (the echo runs from right to left)")
+        gradient.set_title("... on which the gradient adds up (circles: BPTT)")
+        gradient.xaxis.set_major_formatter(_SECONDS)
+        for axis in (run, difference, gradient):
+            axis.legend(loc="upper right", ncols=3)
+    return figure
+
+
+def _columns(tree, rows: int = -1):
+    """One row a scalar parameter: its history, or its value where `rows` is 1."""
+    import jax
+
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+    flat = [leaf.reshape(len(leaf) if rows < 0 else rows, -1) for leaf in leaves]
+    return np.concatenate(flat, axis=1).T

@@ -1,0 +1,55 @@
+"""`physsim simulate`"""
+
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ._files import console, load_circuit, output_folder, save_figure, save_json
+from ._main import app
+from ._options import Integrator, Netlist, Out, integrator, quantity
+
+
+@app.command()
+def simulate(
+    netlist: Netlist,
+    t_end: Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")] = None,
+    dt: Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")] = None,
+    save_every: Annotated[int | None, typer.Option(min=1, help="Steps between samples.")] = None,
+    node: Annotated[list[str] | None, typer.Option(help="Node to plot; repeat for more.")] = None,
+    format: Annotated[str, typer.Option(help="Waveform file: csv or nc (NetCDF).")] = "csv",
+    integrator_name: Integrator = "SRKN11b",
+    out: Out = "out",
+) -> None:
+    """Simulate a netlist; write waveforms, a plot and figures.
+
+    Examples:
+
+        physsim simulate coupled_lc.cir
+
+        physsim simulate my.cir --t-end 50u --node out --format nc --out results
+    """
+    if format not in ("csv", "nc"):
+        raise ValueError(f"unknown format {format!r}: choose csv or nc")
+    circuit = load_circuit(netlist)
+    result = circuit.simulate(
+        quantity(t_end, "--t-end"),
+        quantity(dt, "--dt"),
+        solver=integrator(integrator_name),
+        save_every=save_every,
+        progress=True,
+    )
+    folder = output_folder(out)
+    stem = netlist.stem
+    console.print(f"{circuit.netlist.title}: {len(result.t)} samples to t = {result.t[-1]:.6g} s")
+    save_figure(result.plot(node), folder / f"{stem}.png")
+    result.save(folder / f"{stem}.{format}")
+    console.print(f"  waves    {folder / f'{stem}.{format}'}", highlight=False)
+    save_json(_figures(result), folder / f"{stem}.json")
+
+
+def _figures(result) -> dict:
+    figures = {"samples": len(result.t), "t_end": float(result.t[-1])}
+    if result.circuit.drive is None:
+        figures["max_relative_energy_error"] = float(np.max(np.abs(result.energy_error)))
+    return figures

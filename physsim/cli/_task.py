@@ -1,0 +1,135 @@
+"""The TOML file of `physsim learn`."""
+
+import difflib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._files import find_input
+from ._options import choose, integrator, quantity
+
+_SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
+    "": {"netlist": ((str,), None), "train": ((list,), None)},
+    "target": {
+        "quantity": ((str,), None),
+        "netlist": ((str,), ""),
+        "csv": ((str,), ""),
+    },
+    "run": {
+        "t_end": ((str, float, int), None),
+        "dt": ((str, float, int), ""),
+        "integrator": ((str,), "SRKN11b"),
+    },
+    "gradient": {"method": ((str,), "RHEL"), "epsilon": ((float,), 0.0)},
+    "optimiser": {
+        "learning_rate": ((float,), 0.01),
+        "iterations": ((int,), 400),
+        "tolerance": ((float,), 0.0),
+    },
+}
+"""Section -> key -> (types, default); None marks what must be given."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A checked learning task; relative paths are the task file's."""
+
+    path: Path
+    netlist: Path
+    train: list[str]
+    target: dict[str, Any]
+    run: dict[str, Any]
+    gradient: dict[str, Any]
+    optimiser: dict[str, Any]
+
+    def solver(self):
+        return integrator(self.run["integrator"])
+
+    def method(self):
+        import learning
+
+        name = self.gradient["method"]
+        table = {
+            "RHEL": lambda: learning.RHEL(self.gradient["epsilon"] or None),
+            "ReversibleAdjoint": learning.ReversibleAdjoint,
+            "BPTT": learning.BPTT,
+            "ContinuousAdjoint": learning.ContinuousAdjoint,
+        }
+        return choose(name, table, "gradient method")()
+
+    def time(self, key: str) -> float | None:
+        """`t_end` or `dt` in s."""
+        value = self.run[key]
+        return quantity(str(value), f"{self.path}: run.{key}") if value != "" else None
+
+
+def read_task(path: Path) -> Task:
+    """Read and check a task; `ValueError` names the file and key, and the nearest valid one."""
+    path = find_input(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from error
+    names = [s for s in _SECTIONS if s]
+    top = {key: value for key, value in data.items() if key not in names}
+    sections = {"": _section(path, "", top, names)}
+    for name in names:
+        section = data.get(name, {})
+        if not isinstance(section, dict):
+            raise ValueError(f"{path}: {name} must be a table, [{name}]")
+        sections[name] = _section(path, name, section)
+    top = sections[""]
+    if bool(sections["target"]["netlist"]) == bool(sections["target"]["csv"]):
+        raise ValueError(f"{path}: [target] needs either netlist or csv")
+    return Task(path, path.parent / top["netlist"], top["train"], *(sections[n] for n in names))
+
+
+def _section(path: Path, name: str, given: dict[str, Any], others: list[str] | None = None) -> dict:
+    where = f"{path}: " + (f"[{name}] " if name else "")
+    spec = _SECTIONS[name]
+    for key, value in given.items():
+        if key not in spec:
+            known = [*spec, *(others or [])]
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise ValueError(f"{where}unknown key {key!r}; {hint}")
+        types = spec[key][0]
+        number = isinstance(value, int) and not isinstance(value, bool) and float in types
+        if isinstance(value, bool) or not (isinstance(value, types) or number):
+            expected = " or ".join(t.__name__ for t in types)
+            raise ValueError(f"{where}{key} must be {expected}, got {value!r}")
+    missing = [key for key, (_, default) in spec.items() if default is None and key not in given]
+    if missing:
+        raise ValueError(f"{where}missing {', '.join(missing)}")
+    return {key: given.get(key, default) for key, (_, default) in spec.items()}
+
+
+def read_waveform(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(times, values) of a CSV file with two columns, a header line allowed."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = 0 if lines and _row(lines[0]) is not None else 1
+    rows = [(number, _row(line)) for number, line in enumerate(lines[start:], start + 1) if line]
+    for number, row in rows:
+        if row is None or not np.all(np.isfinite(row)):
+            raise ValueError(f"{path}:{number}: expected two numbers, time and value")
+    if len(rows) < 2:
+        raise ValueError(f"{path}: expected at least two rows of time and value")
+    times, values = np.array([row for _, row in rows]).T
+    if not np.all(np.diff(times) > 0):
+        raise ValueError(f"{path}: times must increase")
+    return times, values
+
+
+def _row(line: str) -> tuple[float, float] | None:
+    parts = line.split(",")
+    try:
+        return (float(parts[0]), float(parts[1])) if len(parts) == 2 else None
+    except ValueError:
+        return None

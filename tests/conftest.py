@@ -1,0 +1,16 @@
+"""Numerics for all tests: float64, strict dtypes and ranks, one compilation cache."""
+
+from pathlib import Path
+
+import physsim
+
+physsim.tune_cpu()
+
+import jax  # noqa: E402
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+CACHE = Path(__file__).parent.parent / ".cache" / "jax"
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

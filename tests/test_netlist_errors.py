@@ -1,0 +1,272 @@
+"""What is not understood is refused in one line that says where, what and what to do."""
+
+import random
+import string
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from circuits._errors import Location, NetlistError
+from circuits._netlist import parse_netlist, read_netlist
+
+# A deck's lines after the title, where the error is (line:column), and words it contains.
+REFUSED = [
+    # words of the language
+    ("C1", "2:3", "expected a node name, found the end of the card"),
+    ("C1 a", "2:5", "expected a node name"),
+    ("C1 a 0", "2:7", "expected a value", "1p", "{expression}", "Cname n+ n- value"),
+    ("C1 a 0 1p 3", "2:11", "expected ic=value or the end of the card, found '3'"),
+    ("C1 a 0 1p ic", "2:11", "ic=value"),
+    ("C1 a 0 1p ic=", "2:14", "expected a value"),
+    ("C1 a 0 1p tc=1", "2:11", "found 'tc'"),
+    ("C1 a, 0 1p", "2:5", "found ','"),
+    ("C1 a 0 '1p'", "2:8", "expected a value"),
+    ("(C1 a 0 1p)", "2:1", "not with '('"),
+    ("R1 a 0 1k", "2:1", "'r1'", "'R' are not supported", "C, L, I, B"),
+    ("xyz", "2:1", "'X' are not supported"),
+    (".include /etc/passwd", "2:1", "'.include' is not supported", ".param, .ic, .tran and .end"),
+    ("+ 1p", "2:1", "none before it"),
+    ("C1 a 0 1p\n.end x", "3:6", "'x' stands after .end"),
+    ("C1 a 0 1p\n.end\n\n* fine\n  L1 a 0 1p", "6:3", "would be ignored"),
+    ("C1 a\n+ 0\n* comment\n   +   1z", "5:8", "unknown suffix 'z'"),
+    # numbers
+    ("C1 a 0 1q", "2:8", "unknown suffix 'q'", "f p n u m k meg g t"),
+    ("C1 a 0 1kk", "2:8", "unknown suffix 'kk'", "f p n u m k meg g t"),
+    ("C1 a 0 1n=1", "2:10", "found '='", "f p n u m k meg g t"),
+    ("C1 a 0 one", "2:8", "not a number", "braces"),
+    ("C1 a 0 1pH", "2:8", "is in H; the value here is in F"),
+    ("C1 a 0 1e999", "2:8", "outside the range"),
+    ("C1 a 0 1e-999", "2:8", "outside the range"),
+    ("C1 a 0 nan", "2:8", "not a number"),
+    # expressions
+    ("C1 a 0 {", "2:9", "expected a number or a name", "end of the card"),
+    ("C1 a 0 {}", "2:9", "found '}'"),
+    ("C1 a 0 {1+2", "2:12", "expected an operator or '}'"),
+    ("C1 a 0 {1 2}", "2:11", "expected an operator or '}', found '2'"),
+    ("C1 a 0 {1+*2}", "2:11", "found '*2'"),
+    ("C1 a 0 {1q}", "2:9", "unknown suffix 'q'"),
+    ("C1 a 0 {90deg}", "2:9", "pi/180"),
+    ("C1 a 0 {sin(1,2)}", "2:14", "found ','"),
+    ("C1 a 0 {eval(1)}", "2:9", "unknown function 'eval'", "sqrt"),
+    ('C1 a 0 {__import__("os")}', "2:20", "found '\"'"),
+    ("C1 a 0 {x.__class__}", "2:10", "found '.__class__'"),
+    ("C1 a 0 {1/0}", "2:9", "divides by zero"),
+    ("C1 a 0 {2+log(-1)}", "2:11", "no finite real value"),
+    ("C1 a 0 {(-1)**0.5}", "2:10", "no finite real value"),
+    ("C1 a 0 {10**10**10}", "2:9", "no finite real value"),
+    ("C1 a 0 {volage}\n.param voltage=1", "2:9", "undefined name 'volage'", "'voltage'"),
+    ("C1 a 0 {flux}", "2:9", "energy={...}"),
+    ("C1 a 0 {" + "(" * 10_000 + "1" + ")" * 10_000 + "}", "2:8", "longer than 10000"),
+    ("C1 a 0 {" + "-" * 5000 + "1}", "2:60", "nested more than 50 deep"),
+    ("C1 a 0 {" + "sin(" * 60 + "1" + ")" * 60 + "}", "2:213", "nested"),
+    ("C1 a 0 {" + "1+" * 500_000 + "1}", "2:8", "longer than 10000"),
+    # parameters
+    (".param x", "2:9", "expected '='"),
+    (".param x=1 x=2", "2:12", "'x' is already defined on line 2"),
+    (".param pi=3", "2:8", "a meaning of its own"),
+    (".param flux=3", "2:8", "a meaning of its own"),
+    (".param 1a=3", "2:8", "letters, digits"),
+    (".param a={b}\n.param b={c} c={a}", "2:8", "a -> b -> c -> a"),
+    (".param a={a}", "2:8", "a -> a"),
+    (".param a={1/b} b=0", "2:11", "divides by zero"),
+    # elements
+    ("C1 a a 1p", "2:1", "C1 has both ends on node 'a'"),
+    ("C1 gnd 0 1p", "2:1", "both ends on node '0'"),
+    ("C1 a 0 1p\n\nc1 b 0 1p", "4:1", "already an element 'c1' on line 2"),
+    ("C1 a 0 -1p", "2:1", "C1", "greater than 0"),
+    ("L1 a 0 0", "2:1", "greater than 0"),
+    ("I1 a 0", "2:7", "SIN(...), PULSE(...) or PWL(...)"),
+    ("I1 a 0 DC 1 SIN(0 1 1)", "2:13", "only one applies"),
+    ("I1 a 0 SIN(0 1)", "2:8", "SIN(offset amplitude frequency", "3 to 6 values, not 2"),
+    ("I1 a 0 SIN(0 1 0)", "2:1", "frequency"),
+    ("I1 a 0 SIN(0 1 1", "2:17", "or ')'"),
+    ("I1 a 0 SIN(0 1V 1)", "2:14", "in V; the value here is in A"),
+    ("I1 a 0 PULSE(0 1 0 1 1)", "2:8", "6 to 7 values, not 5"),
+    ("I1 a 0 PULSE(0 1 0 0 1 1)", "2:1", "the rise (s) of PULSE"),
+    ("I1 a 0 PWL(0 0 1)", "2:16", "pairs"),
+    ("I1 a 0 PWL(0 0 1 1 1 2)", "2:1", "have to increase, but 1 follows 1"),
+    ("B1 a 0", "2:7", "icrit=value"),
+    ("B1 a 0 phase=1", "2:1", "'B1' needs icrit=amps", "energy={U(flux)}"),
+    ("B1 a 0 icrit=1u energy={flux}", "2:17", "exclude each other"),
+    ("B1 a 0 icrit=1u ic=1", "2:17", "icrit=amps and phase=radians, not 'ic'"),
+    ("B1 a 0 icrit=1u icrit=1u", "2:17", "given twice"),
+    ("B1 a 0 icrit=1u phase=90deg", "2:23", "is in deg; the value here is in rad"),
+    ("B1 a 0 icrit=0", "2:1", "a critical current (A)"),
+    ("B1 a 0 energy=3", "2:15", "in braces"),
+    ("B1 a 0 energy={3}", "2:1", "does not depend on flux"),
+    ("B1 a 0 energy={flux} k=1", "2:1", "does not contain the parameter k"),
+    ("B1 a 0 energy={k*flux} k=1 phase=1", "2:28", "the initial flux is ic="),
+    ("B1 a 0 energy={flux} sin=1", "2:22", "a meaning of its own"),
+    ("B1 a 0 energy={flux*j}", "2:21", "undefined name 'j'"),
+    ("B1 a 0 energy={sqrt(-1-flux**2)}", "2:1", "not a finite real number"),
+    ("B1 a 0 energy={flux**1e9}", "2:16", "no finite real value"),
+    # analyses
+    ("C1 a 0 1p\n.ic a=1", "3:5", "expected v(node)=value, found 'a'"),
+    ("Cnode1 node1 0 1p\n.ic v(nod1)=1", "3:7", "no element touches", "'node1'"),
+    ("C1 a 0 1p\n.ic v(a)=1\n.ic v(A)=1", "4:7", "already given on line 3"),
+    ("C1 a 0 1p\n.ic v(gnd)=1", "3:7", "ground is at 0 V"),
+    ("C1 a 0 1p\n.tran 1p", "3:9", ".tran tstep tstop"),
+    ("C1 a 0 1p\n.tran 1p 1n uic 0", "3:17", "the end of the card"),
+    ("C1 a 0 1p\n.tran 0 1n", "3:1", "the step (s)"),
+    ("C1 a 0 1p\n.tran 1p 1n 2n", "3:1", "the start"),
+    ("C1 a 0 1p\n.tran 1p 1n\n.tran 1p 1n", "4:1", "already a .tran on line 3"),
+    ("", "1:1", "no elements"),
+    ("* C1 a 0 1p", "1:1", "no elements"),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case[0][:40])
+def test_refusal(case):
+    deck, place, *words = case
+    with pytest.raises(NetlistError) as caught:
+        parse_netlist(f"title\n{deck}", "deck.cir")
+    message = str(caught.value)
+    assert message.startswith(f"deck.cir:{place}: "), message
+    assert all(word in message for word in words), message
+    assert is_one_short_line(message)
+
+
+def is_one_short_line(message: str) -> bool:
+    return len(message.splitlines()) == 1 and message.isprintable() and len(message) < 500
+
+
+GOOD = """title
+.param a=1n b={2*a}
+C1 x 0 {b + 1p} ic=3 ; comment
+L1 x y 10uH
+I1 y 0 sin(0, 1m
++ 1meg)
+I2 y 0 PWL(0 0 1n 1m)
+B1 x y icrit=3u phase={-1}
+B2 y 0 energy={flux**2/2/l - 3e-3*cos(2*pi*flux/a)} l=1n ic=1e-15
+.ic v(x)=3
+.tran 1p 1n uic
+.end
+"""
+FRAGMENTS = [
+    "{", "}", "(", ")", "=", ",", ";", " $ ", "+", "\n+ ", "\n", "**", "^", "1e999", "nan", "inf",
+    "flux", '{__import__("os")}', "{flux.__class__}", "İ", "µ", "\u2028", "\x85", "\ud800", "\0",
+    "'", '"', ".end", ".ic", "gnd", "{0**0}", "{1/0}", "abs(", "log(", "-", "%s", "\x1b[31m",
+]  # fmt: skip
+
+
+def survives(text: str) -> None:
+    try:
+        parse_netlist(text)
+    except NetlistError as error:
+        assert is_one_short_line(str(error))
+        assert error.location is not None
+
+
+@settings(deadline=None)
+@given(st.text())
+@example("\n\ud800")
+def test_any_text_parses_or_is_refused(text):
+    survives(text)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([*FRAGMENTS, *GOOD.split(), " "]), max_size=30))
+def test_any_sequence_of_words_parses_or_is_refused(words):
+    survives("title\n" + " ".join(words))
+    survives("title\nB1 a 0 energy={" + "".join(words))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(GOOD)), st.integers(0, 4), st.sampled_from(FRAGMENTS)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_mutated_decks_parse_or_are_refused(mutations):
+    text = GOOD
+    for start, length, fragment in mutations:
+        text = text[:start] + fragment + text[start + length :]
+    survives(text)
+
+
+def _combined(part: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    functions = ["sin", "cos", "tan", "exp", "log", "sqrt", "abs", "tanh", "sinh", "cosh"]
+    operators = st.sampled_from(["+", "-", "*", "/", "**"])
+    return (
+        st.builds("({}{}{})".format, part, operators, part)
+        | st.builds("{}({})".format, st.sampled_from(functions), part)
+        | st.builds("-{}".format, part)
+    )
+
+
+ATOMS = ["flux", "k", "pi", "0", "1", "2", "0.5", "3", "1e200", "1e-200", "1e308"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.recursive(st.sampled_from(ATOMS), _combined, max_leaves=20))
+@example("((1e308*flux)**1000)**1000")
+@example("log(0*flux)")
+@example("(flux-flux)**-1")
+@example("sqrt(-1-flux**2)")
+@example("exp(exp(1e308*flux))")
+def test_any_energy_parses_or_is_refused(energy):
+    survives(f"title\nB1 a 0 energy={{{energy}}} k=1")
+    survives(f"title\nB1 a 0 energy={{{energy}}}")
+    survives(f"title\nC1 a 0 {{{energy.replace('flux', '0.5')}}}\n.param k=2")
+
+
+def test_the_deck_to_mutate_is_good():
+    assert len(parse_netlist(GOOD).elements) == 6
+
+
+def noise(alphabet: str) -> str:
+    return "".join(random.Random(0).choices(alphabet, k=10_000_000))
+
+
+HUGE = {
+    "noise": lambda: noise(string.printable),
+    "noise line": lambda: (
+        "t\nC1 a 0 " + noise(string.printable.replace("\n", "").replace("\r", ""))
+    ),
+    "word": lambda: "t\nC1 a 0 " + "x" * 10_000_000,
+    "digits": lambda: "t\nC1 a 0 " + "9" * 10_000_000,
+    "nodes": lambda: "t\nC1" + " a" * 5_000_000,
+    "braces": lambda: "t\nC1 a 0 " + "{" * 10_000_000,
+    "parentheses": lambda: "t\nC1 a 0 {" + "(" * 10_000_000,
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_huge_nonsense_is_refused_quickly(name):
+    text = HUGE[name]()
+    start = time.perf_counter()
+    with pytest.raises(NetlistError) as caught:
+        parse_netlist(text)
+    # Bound for one busy core with run-time type checks; 2 s at most without.
+    assert time.perf_counter() - start < 15
+    assert is_one_short_line(str(caught.value))
+
+
+def test_a_binary_file_is_refused(tmp_path):
+    path = tmp_path / "binary"
+    path.write_bytes(b"title\nC1\xff" + random.Random(0).randbytes(10_000_000))
+    with pytest.raises(NetlistError, match="not UTF-8 text") as caught:
+        read_netlist(path)
+    assert caught.value.location == Location(str(path), 2, 3)
+    path.write_bytes(b"title\nC1 a\0 0 1p")
+    with pytest.raises(NetlistError, match=r":2:5: .*NUL"):
+        read_netlist(path)
+
+
+@pytest.mark.parametrize("path", ["missing.cir", ".", "nul\0.cir"])
+def test_an_unreadable_file_is_named(path, tmp_path):
+    with pytest.raises(NetlistError) as caught:
+        read_netlist(f"{tmp_path}/{path}")
+    assert str(tmp_path) in str(caught.value)
+    assert is_one_short_line(str(caught.value))
+
+
+def test_an_unreadable_path_is_named(tmp_path):
+    with pytest.raises(NetlistError, match=r"No such file"):
+        read_netlist(Path(tmp_path / "missing"))
