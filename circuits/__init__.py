@@ -12,8 +12,8 @@ from ._errors import Location as Location
 from ._errors import NetlistError as NetlistError
 from ._netlist import Netlist as Netlist
 from ._netlist import Tran as Tran
-from ._number import parse_number as parse_number
 from ._networks import ladder as ladder
+from ._number import parse_number as parse_number
 from ._quantities import Scales as Scales
 from ._readout import Readout as Readout
 from ._result import Result as Result

@@ -11,23 +11,24 @@ so q starts from zero.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import sympy
 
-from physsim import ElementGroup, InverseQuadratic, NetworkHamiltonian, SignedIncidence
+from physsim import ElementGroup, InverseQuadratic, NetworkHamiltonian
 
 from ._elements import Capacitor, CurrentSource, Inductor, Junction, NonlinearInductor
 from ._errors import NetlistError
 from ._graph import NormalTree
-from ._kinds import CAPACITOR, CURRENT_SOURCE, FLUX, InductiveElement, describe, shape
+from ._kinds import CURRENT_SOURCE, FLUX, InductiveElement, describe, shape
 from ._netlist import Netlist
 from ._quantities import REDUCED_FLUX_QUANTUM, Scales, geometric_mean
 from ._sources import amplitude
 
 _MAX_COUPLED = 4096
+_NO_INDUCTANCE = 0.0  # where the energy starts flat, it says nothing about the scale
 
 
 class Built(NamedTuple):
@@ -48,19 +49,16 @@ def sources(netlist: Netlist) -> tuple[CurrentSource, ...]:
 
 
 def choose_scales(netlist: Netlist) -> Scales:
-    """Units in which values, voltages and currents of the netlist are of order one."""
+    """Units in which values, voltages and currents of the netlist are of order one.
+
+    A normal tree of the netlist exists, so there are capacitors.
+    """
     capacitance = geometric_mean(
-        e.capacitance for e in netlist.elements if isinstance(e, Capacitor)
+        [e.capacitance for e in netlist.elements if isinstance(e, Capacitor)]
     )
-    if capacitance is None:
-        raise NetlistError(
-            f"{netlist.file}: there is no capacitor, so nothing stores charge and no node voltage "
-            "is a state: add the capacitances"
-        )
-    inductance = geometric_mean(_small_signal_inductance(e) for e in inductive(netlist))
-    if inductance is None:
-        horizon = netlist.tran.stop if netlist.tran else 1.0
-        inductance = horizon**2 / capacitance
+    inductances = [_small_signal_inductance(e) for e in inductive(netlist)]
+    horizon = netlist.tran.stop if netlist.tran else 1.0
+    inductance = geometric_mean([x for x in inductances if x] or [horizon**2 / capacitance])
     if any(isinstance(e, Junction) for e in netlist.elements):
         return Scales(capacitance, inductance, REDUCED_FLUX_QUANTUM)
     return Scales(capacitance, inductance, _flux_size(netlist, capacitance, inductance) or 1.0)
@@ -71,10 +69,11 @@ def _small_signal_inductance(element) -> float:
         return element.inductance
     if isinstance(element, Junction):
         return REDUCED_FLUX_QUANTUM / element.critical_current
-    at = {sympy.Symbol(name, real=True): value for name, value in element.parameters}
+    at: dict[Any, Any] = {sympy.Symbol(n, real=True): value for n, value in element.parameters}
     at[FLUX] = element.ic or 0.0
     stiffness = sympy.diff(element.energy, FLUX, 2).subs(at)
-    return 1 / abs(float(stiffness)) if stiffness.is_finite and stiffness != 0 else math.inf
+    usable = stiffness.is_finite and stiffness != 0
+    return 1 / abs(float(stiffness)) if usable else _NO_INDUCTANCE
 
 
 def _flux_size(netlist, capacitance, inductance) -> float:
@@ -96,7 +95,8 @@ def _flux_size(netlist, capacitance, inductance) -> float:
 def build(netlist: Netlist, tree: NormalTree, scales: Scales) -> Built:
     """The Hamiltonian of a netlist, in the units of `scales`."""
     kinetic, kinetic_units = _capacitance(tree, scales)
-    parts, units = [kinetic], [kinetic_units]
+    parts: list[ElementGroup] = []
+    units: list[ElementGroup] = []
     groups: dict[tuple, list] = {}
     for element in inductive(netlist):
         groups.setdefault(shape(element), []).append(element)
@@ -111,41 +111,31 @@ def build(netlist: Netlist, tree: NormalTree, scales: Scales) -> Built:
         units.append(part)
     names = tree.coordinates(), tuple(s.name for s in driven)
     return Built(
-        NetworkHamiltonian((parts[0],), tuple(parts[1:]), *names),
-        NetworkHamiltonian((units[0],), tuple(units[1:]), *names),
+        NetworkHamiltonian((kinetic,), tuple(parts), *names),
+        NetworkHamiltonian((kinetic_units,), tuple(units), *names),
     )
 
 
-def _capacitance(tree: NormalTree, scales: Scales):
+def _capacitance(tree: NormalTree, scales: Scales) -> tuple[InverseQuadratic, InverseQuadratic]:
     """Kinetic energy of the charges, and its units."""
-    inside = np.array([c.capacitance for c in tree.tree])
-    outside = np.array([c.capacitance for c in tree.cotree])
-    if not tree.cotree:
-        identity = SignedIncidence.identity(len(inside))
-        labels = [c.name for c in tree.tree]
-
-        def group(values):
-            return ElementGroup(CAPACITOR, [identity], {"C": values}, labels=labels)
-
-        return group(jnp.asarray(inside / scales.capacitance)), group(
-            jnp.full(len(inside), scales.capacitance)
-        )
-    if len(inside) > _MAX_COUPLED:
+    if tree.cotree and len(tree.tree) > _MAX_COUPLED:
         raise NetlistError(
-            f"{tree.cotree[0].name} closes a loop of capacitors in a network of {len(inside)} "
+            f"{tree.cotree[0].name} closes a loop of capacitors in a network of {len(tree.tree)} "
             f"coordinates; such networks are solved densely, up to {_MAX_COUPLED}",
             tree.cotree[0].location,
         )
     incidence = tree.incidence(c.nodes for c in tree.cotree)
     labels = tuple(f"{c.name}.C" for c in (*tree.tree, *tree.cotree))
+    inside = np.array([c.capacitance for c in tree.tree])
+    outside = np.array([c.capacitance for c in tree.cotree])
 
-    def quadratic(inside, outside):
-        return InverseQuadratic(jnp.asarray(inside), jnp.asarray(outside), incidence, labels)
+    def energy(inside, outside):
+        cotree = jnp.asarray(outside) if tree.cotree else None
+        return InverseQuadratic(jnp.asarray(inside), cotree, incidence, labels)
 
     unit = scales.capacitance
-    return quadratic(inside / unit, outside / unit), quadratic(
-        np.full(len(inside), unit), np.full(len(outside), unit)
-    )
+    units = np.full(inside.shape, unit), np.full(outside.shape, unit)
+    return energy(inside / unit, outside / unit), energy(*units)
 
 
 def _inductive_group(group: Sequence, tree: NormalTree, scales: Scales):

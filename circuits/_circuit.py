@@ -3,33 +3,29 @@
 import functools
 import math
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from jaxtyping import Array, Float
 
 from physsim import (
-    SRKN11b,
     AbstractSplitting,
-    InverseQuadratic,
     NetworkHamiltonian,
     PhaseState,
+    SRKN11b,
     integrate,
     suggest_dt,
 )
 
 from ._build import build, choose_scales, sources
-from ._elements import node_name
-from ._errors import NetlistError
 from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
 from ._graph import NormalTree
 from ._initial import initial_voltages
 from ._netlist import Netlist, parse_netlist, read_netlist
 from ._quantities import Scales
-from ._readout import Readout
+from ._readout import Readout, capacitive_part
 from ._result import Result
 from ._sources import SourceDrive, shortest_time
 
@@ -65,13 +61,9 @@ class Circuit:
 
     def initial_state(self, H: NetworkHamiltonian) -> PhaseState:
         """Charges that put the initial voltages on the capacitances of `H`; fluxes zero."""
-        (part,) = H.kinetic_parts
-        if isinstance(part, InverseQuadratic):
-            v = jnp.asarray(self._voltages, part.tree.dtype)
-            charges = part.tree * v + part.incidence.T(part.cotree * part.incidence(v))
-        else:
-            capacitance = part.parameters["C"]
-            charges = capacitance * jnp.asarray(self._voltages, capacitance.dtype)
+        capacitances = capacitive_part(H)
+        volts = jnp.asarray(self._voltages, capacitances.tree.dtype)
+        charges = capacitances.apply(volts)
         return PhaseState(jnp.zeros_like(charges), charges)
 
     @functools.cached_property
@@ -87,7 +79,7 @@ class Circuit:
         """The energy in SI symbols, for people: fluxes phi, charges Q, component names."""
         return symbolic_energy(self.netlist, self.tree)
 
-    def equations(self) -> list[tuple[sympy.Symbol, sympy.Expr]]:
+    def equations(self) -> list[tuple[sympy.Symbol, Any]]:
         """Hamilton's equations of `expr`: (variable, its time derivative)."""
         fluxes, charges = coordinate_symbols(self.tree)
         rows = [(q, sympy.diff(self.expr, p)) for q, p in zip(fluxes, charges, strict=True)]
@@ -155,20 +147,19 @@ class Circuit:
 
     def _plan(self, t_end, dt, solver, save_every) -> "_Plan":
         tran = self.netlist.tran
-        if t_end is None and tran is None:
+        stop = t_end if tran is None or t_end is not None else tran.stop
+        if stop is None:
             raise ValueError("say how long to simulate: t_end=..., or a .tran card in the netlist")
-        stop = tran.stop if t_end is None else t_end
         for name, value in (("t_end", stop), ("dt", dt)):
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{name} must be positive and finite, got {value}")
-        report = tran.step if t_end is None and dt is None and save_every is None else None
-        step = self.suggest_dt(solver) if dt is None else dt
-        if report is not None:
-            save_every = math.ceil(report / step - 1e-9)
-            step = report / save_every
+        step, start = self.suggest_dt(solver) if dt is None else dt, 0.0
+        if tran is not None and t_end is None and dt is None and save_every is None:
+            save_every = math.ceil(tran.step / step - 1e-9)
+            step, start = tran.step / save_every, tran.start
         save_every = save_every or 1
         saves = max(1, math.ceil(stop / (step * save_every) - 1e-9))
-        return _Plan(step, saves * save_every, save_every, tran.start if report else 0.0)
+        return _Plan(step, saves * save_every, save_every, start)
 
 
 class _Plan(NamedTuple):

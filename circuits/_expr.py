@@ -1,5 +1,7 @@
 """The symbolic energy of a circuit, for people to read; no number depends on it."""
 
+from typing import Any
+
 import sympy
 
 from ._elements import Capacitor, CurrentSource, Inductor, Junction
@@ -28,12 +30,12 @@ def symbolic_energy(netlist: Netlist, tree: NormalTree) -> sympy.Expr:
             f"networks of at most {_MAX_ELEMENTS} (the simulation has no such limit)"
         )
     fluxes, charges = coordinate_symbols(tree)
-    total = _charging(tree, charges)
+    terms: list[Any] = [_charging(tree, charges)]
     for element in netlist.elements:
         if not isinstance(element, Capacitor):
             flux = sum(sign * fluxes[i] for i, sign in tree.path(*element.nodes))
-            total += _energy(element, flux)
-    return total
+            terms.append(_energy(element, flux))
+    return sympy.Add(*terms)
 
 
 def _charging(tree, charges):

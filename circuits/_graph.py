@@ -82,12 +82,15 @@ class NormalTree:
             neighbours[plus].append((minus, column, -1))
         self._parent = [(-1, -1, 0)] * len(self.nodes)
         self._depth = [-1] * len(self.nodes)
-        for root in sorted(self.nodes.values(), key=lambda i: i != self.nodes.get(GROUND)):
-            if self._depth[root] < 0:
-                self._visit(root, neighbours)
+        self._reference = [""] * len(self.nodes)
+        for name in sorted(self.nodes, key=lambda name: name != GROUND):
+            if self._depth[self.nodes[name]] < 0:
+                self._visit(name, neighbours)
 
-    def _visit(self, root, neighbours):
+    def _visit(self, name, neighbours):
+        root = self.nodes[name]
         self._depth[root] = 0
+        self._reference[root] = name
         stack = [root]
         while stack:
             node = stack.pop()
@@ -95,6 +98,7 @@ class NormalTree:
                 if self._depth[child] < 0:
                     self._depth[child] = self._depth[node] + 1
                     self._parent[child] = (node, column, sign)
+                    self._reference[child] = name
                     stack.append(child)
 
     def path(self, plus: str, minus: str) -> list[tuple[int, int]]:
@@ -135,10 +139,7 @@ class NormalTree:
 
     def reference(self, node: str) -> str:
         """The node from which the voltage of `node` is counted."""
-        i = self.nodes[node]
-        while self._parent[i][0] >= 0:
-            i = self._parent[i][0]
-        return list(self.nodes)[i]
+        return self._reference[self.nodes[node]]
 
 
 class _DisjointSets:

@@ -17,10 +17,8 @@ from ._quantities import Scales
 InductiveElement = Inductor | Junction | NonlinearInductor
 
 FLUX = sympy.Symbol("flux", real=True)
-CHARGE = sympy.Symbol("charge", real=True)
-C, L, IC, ICRIT, PHASE, I = sympy.symbols("C L ic icrit phase i", real=True)
+L, IC, ICRIT, PHASE, CURRENT = sympy.symbols("L ic icrit phase i", real=True)
 
-CAPACITOR = ElementKind("capacitor", CHARGE**2 / (2 * C), (CHARGE,), (C,))
 INDUCTOR = ElementKind("inductor", FLUX**2 / (2 * L), (FLUX,), (L,))
 CHARGED_INDUCTOR = ElementKind(
     "inductor with initial current", (FLUX + L * IC) ** 2 / (2 * L), (FLUX,), (L, IC)
@@ -29,7 +27,7 @@ JUNCTION = ElementKind("junction", ICRIT * (1 - sympy.cos(FLUX)), (FLUX,), (ICRI
 BIASED_JUNCTION = ElementKind(
     "junction with initial phase", ICRIT * (1 - sympy.cos(FLUX + PHASE)), (FLUX,), (ICRIT, PHASE)
 )
-CURRENT_SOURCE = ElementKind("current source", FLUX * I, (FLUX,), (), (I,))
+CURRENT_SOURCE = ElementKind("current source", FLUX * CURRENT, (FLUX,), (), (CURRENT,))
 
 
 class Description(NamedTuple):

@@ -1,5 +1,7 @@
 """Networks built in Python."""
 
+import itertools
+
 from ._elements import Capacitor, Inductor
 from ._netlist import Netlist
 
@@ -16,7 +18,7 @@ def ladder(
         raise ValueError(f"a ladder needs at least 2 sections, got {sections}")
     names = [f"n{i}" for i in range(1, sections + 1)]
     capacitors = [Capacitor(f"C{i}", (n, "0"), capacitance) for i, n in enumerate(names, 1)]
-    pairs = zip(names[:-1], names[1:], strict=True)
-    inductors = [Inductor(f"L{i}", pair, inductance) for i, pair in enumerate(pairs, 1)]
+    pairs = enumerate(itertools.pairwise(names), 1)
+    inductors = [Inductor(f"L{i}", pair, inductance) for i, pair in pairs]
     elements = (*capacitors, *inductors)
     return Netlist(f"LC ladder of {sections} sections", elements, {"n1": (v_in, None)})

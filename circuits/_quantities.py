@@ -1,7 +1,7 @@
 """The units in which a circuit is integrated: all numbers of order one."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy.constants import e as ELEMENTARY_CHARGE
@@ -47,7 +47,6 @@ class Scales:
         return self.flux * self.current
 
 
-def geometric_mean(values: Iterable[float]) -> float | None:
-    """The geometric mean of the positive values, None where there are none."""
-    logs = [math.log(v) for v in values if v > 0 and math.isfinite(v)]
-    return math.exp(sum(logs) / len(logs)) if logs else None
+def geometric_mean(values: Sequence[float]) -> float:
+    """The geometric mean of positive values, at least one."""
+    return math.exp(sum(math.log(v) for v in values) / len(values))

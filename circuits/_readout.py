@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from physsim import NetworkHamiltonian, PhaseState
+from physsim import ElementGroup, InverseQuadratic, NetworkHamiltonian, PhaseState
 
 from ._elements import Capacitor, Element, node_name
 from ._errors import NetlistError
@@ -31,7 +31,7 @@ class Readout(eqx.Module):
     path: tuple[tuple[int, int], ...] = eqx.field(static=True)
     """(coordinate, sign) pairs of the branch it belongs to."""
     element: tuple[int, int] | None = eqx.field(static=True)
-    """(potential part, row) of an inductive element or source."""
+    """(group, row) of an inductive element or source."""
     capacitor: tuple[str, int] | None = eqx.field(static=True)
     """(leaf, row) of a capacitance."""
     scale: float = eqx.field(static=True)
@@ -50,23 +50,32 @@ class Readout(eqx.Module):
         self, H: NetworkHamiltonian, y: PhaseState, u: Float[Array, " m"]
     ) -> Float[Array, ""]:
         if self.element is not None:
-            part, row = self.element
-            (currents,) = H.potential_parts[part].currents(y.q, u)
+            group, row = self.element
+            (currents,) = element_groups(H)[group].currents(y.q, u)
             return self.scale * currents[row]
         if self.capacitor is None:
             return self.scale * self._along(H.velocity(y.p))
         # i = C dv/dt, the voltage changing as the charges do under the forces.
         _, slope = jax.jvp(H.velocity, (y.p,), (H.force(y.q, u),))
-        return self.scale * self._capacitance(H) * self._along(slope)
+        leaf, row = self.capacitor
+        capacitance = getattr(capacitive_part(H), leaf)[row]
+        return self.scale * capacitance * self._along(slope)
 
     def _along(self, x):
         return sum((sign * x[i] for i, sign in self.path), start=jnp.zeros((), x.dtype))
 
-    def _capacitance(self, H):
-        (part,) = H.kinetic_parts
-        leaf, row = self.capacitor
-        values = part.parameters["C"] if leaf == "C" else getattr(part, leaf)
-        return values[row]
+
+def capacitive_part(H: NetworkHamiltonian) -> InverseQuadratic:
+    """The energy of the capacitors, with all capacitances."""
+    (part,) = H.kinetic_parts
+    if not isinstance(part, InverseQuadratic):
+        raise ValueError("a prepared Hamiltonian no longer knows its capacitances")
+    return part
+
+
+def element_groups(H: NetworkHamiltonian) -> tuple[ElementGroup, ...]:
+    """The groups of inductive elements and sources."""
+    return tuple(part for part in H.potential_parts if isinstance(part, ElementGroup))
 
 
 def voltage(circuit: "Circuit", plus: str, minus: str | None = None) -> Readout:
@@ -86,7 +95,7 @@ def current(circuit: "Circuit", name: str) -> Readout:
     label = f"i({element.name})"
     if isinstance(element, Capacitor):
         return Readout(label, "A", path, None, _capacitor(circuit, element), scale)
-    for i, part in enumerate(circuit.hamiltonian.potential_parts):
+    for i, part in enumerate(element_groups(circuit.hamiltonian)):
         if element.name in part.labels:
             row = part.labels.index(element.name)
             return Readout(label, "A", path, (i, row), None, scale)
@@ -97,7 +106,7 @@ def _capacitor(circuit, element):
     tree, cotree = circuit.tree.tree, circuit.tree.cotree
     if element in cotree:
         return ("cotree", cotree.index(element))
-    return ("tree" if cotree else "C", tree.index(element))
+    return ("tree", tree.index(element))
 
 
 def _node(circuit, name) -> str:

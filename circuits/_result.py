@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from physsim import Solution, energy_error
 
-from ._readout import Readout, current, voltage
+from ._readout import Readout, current, element_groups, voltage
 
 if TYPE_CHECKING:
     import xarray
@@ -69,7 +69,7 @@ class Result:
 
         circuit = self.circuit
         nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
-        labels = [name for part in circuit.hamiltonian.potential_parts for name in part.labels]
+        labels = [name for part in element_groups(circuit.hamiltonian) for name in part.labels]
         return xarray.Dataset(
             {
                 "v": (("time", "node"), self._voltages(nodes), {"units": "V"}),
@@ -94,7 +94,7 @@ class Result:
 
     def _currents(self):
         """All currents through inductors, junctions and sources, [time, element]."""
-        parts = self.circuit.hamiltonian.potential_parts
+        parts = element_groups(self.circuit.hamiltonian)
 
         def of_state(y, u):
             currents = [part.currents(y.q, u)[0] for part in parts]

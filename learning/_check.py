@@ -163,9 +163,9 @@ def _groups(gradients: Gradients, names: tuple[str, ...]) -> dict[str, np.ndarra
 
 
 def _agreement(method, group, x, reference) -> Agreement:
-    norm, scale = np.linalg.norm(x), np.linalg.norm(reference)
+    norm, scale = float(np.linalg.norm(x)), float(np.linalg.norm(reference))
     if scale == 0:
-        return Agreement(method, group, 1.0 if norm == 0 else 0.0, 1.0 + norm, float(norm))
+        return Agreement(method, group, 1.0 if norm == 0 else 0.0, 1.0 + norm, norm)
     cosine = float(x @ reference / (norm * scale)) if norm else 0.0
     error = float(np.linalg.norm(x - reference) / scale)
-    return Agreement(method, group, cosine, float(norm / scale), error)
+    return Agreement(method, group, cosine, norm / scale, error)

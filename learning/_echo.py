@@ -17,7 +17,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from physsim import PhaseState
 
@@ -28,25 +28,20 @@ from ._problem import Problem, Row
 
 @final
 class Shares(eqx.Module):
-    """What a gradient consists of: parts by Hamiltonian, drive, held inputs and step."""
+    """What a gradient consists of: parts by Hamiltonian, drive, held inputs and step.
+
+    A single step's `held` is one row [m]; in a sum it has a row for every step.
+    """
 
     H: Any
     drive: Any
     held: Float[Array, "..."] | None
     dt: Float[Array, ""]
 
-    @classmethod
-    def zeros(cls, H, problem: Problem) -> "Shares":
-        """Sums to start from; held inputs belong to single steps and are not summed."""
-        return cls(_zeros(H), _zeros(problem.drive), None, jnp.zeros_like(problem.dt))
-
-    def plus(self, other: "Shares") -> "Shares":
-        """The sum, of all but the held inputs."""
-        H, drive = _add(self.H, other.H), _add(self.drive, other.drive)
-        return Shares(H, drive, self.held, self.dt + other.dt)
-
-    def with_held(self, held) -> "Shares":
-        return Shares(self.H, self.drive, held, self.dt)
+    def plus(self, step: "Shares", k: Int[Array, ""]) -> "Shares":
+        """This sum with the shares of step k added; the rows are updated in place."""
+        held = None if self.held is None else self.held.at[k].add(step.held)
+        return Shares(_add(self.H, step.H), _add(self.drive, step.drive), held, self.dt + step.dt)
 
     def inputs(self):
         """What `Gradients.inputs` holds."""
@@ -70,14 +65,12 @@ def echo_gradient(problem: Problem, estimator: AbstractEstimator):
     prepared, pull_prepare = eqx.filter_vjp(lambda H: H.prepare(), problem.H)
     forward = _forward(problem, prepared, y0)
     strength = 1.0 / jnp.where(forward.largest_nudge > 0, forward.largest_nudge, 1.0)
-    displacement, echo = _echo(problem, prepared, forward.y, estimator, strength)
+    displacement, total = _echo(problem, prepared, forward, estimator, strength)
 
     by_y0 = PhaseState(-displacement.p, -displacement.q)
     (from_start,) = pull_start(by_y0)
-    (from_dynamics,) = pull_prepare(echo.H)
+    (from_dynamics,) = pull_prepare(total.H)
     by_H = _add(_add(from_dynamics, from_start), forward.explicit.H)
-    total = forward.explicit.plus(Shares(_zeros(problem.H), echo.drive, None, echo.dt))
-    total = total.with_held(_add(forward.explicit.held, echo.held))
     return forward.value, Gradients(by_H, by_y0, total.inputs(), total.dt)
 
 
@@ -85,9 +78,8 @@ def _forward(problem, prepared, y0) -> Forward:
     """Run forward; sum the cost and its derivatives at fixed states."""
     dt = problem.dt
 
-    def one(carry, x):
+    def one(carry, k, row):
         y, value, sums, largest = carry
-        k, row = x
         y = problem.solver.step(prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt))
 
         @eqx.filter_value_and_grad
@@ -100,12 +92,12 @@ def _forward(problem, prepared, y0) -> Forward:
         here = Shares(problem.H, problem.drive, row.inputs, dt)
         c, (by_y, shares) = cost((y, here))
         nudge = jnp.maximum(jnp.max(jnp.abs(by_y.q)), jnp.max(jnp.abs(by_y.p)))
-        return (y, value + c, sums.plus(shares), jnp.maximum(largest, nudge)), shares.held
+        return (y, value + c, sums.plus(shares, k), jnp.maximum(largest, nudge)), None
 
     zero = jnp.zeros((), dt.dtype)
-    carry = (y0, zero, Shares.zeros(problem.H, problem), zero)
-    (y, value, sums, largest), held = jax.lax.scan(one, carry, problem.steps())
-    return Forward(y, value, sums.with_held(held), largest)
+    nothing = _zeros(Shares(problem.H, problem.drive, problem.rows.inputs, dt))
+    (y, value, sums, largest), _ = problem.scan(one, (y0, zero, nothing, zero))
+    return Forward(y, value, sums, largest)
 
 
 def echo_step(problem: Problem, prepared):
@@ -129,20 +121,25 @@ def echo_step(problem: Problem, prepared):
     return step
 
 
-def _echo(problem, prepared, y_end, estimator, strength):
-    """The echoes; returns (dy_end / d epsilon, the shares of the gradient)."""
+def _echo(problem, prepared, forward: Forward, estimator, strength):
+    """The echoes; returns (dy_end / d epsilon, all shares of the gradient).
+
+    Parts by `prepared` start from zero, the others from the cost's explicit ones.
+    """
     step = echo_step(problem, prepared)
 
-    def one(carry, x):
+    def one(carry, k, row):
         lifted, sums = carry
         lifted, shares = estimator.differentiate(
-            lambda epsilon, y: step(epsilon, y, *x), lifted, strength
+            lambda epsilon, y: step(epsilon, y, k, row), lifted, strength
         )
-        return (lifted, sums.plus(shares)), shares.held
+        return (lifted, sums.plus(shares, k)), None
 
-    carry = (estimator.lift(y_end.reverse()), Shares.zeros(prepared, problem))
-    (lifted, sums), held = jax.lax.scan(one, carry, problem.steps(), reverse=True)
-    return estimator.displacement(lifted, strength), sums.with_held(held)
+    explicit = forward.explicit
+    sums = Shares(_zeros(prepared), explicit.drive, explicit.held, explicit.dt)
+    start = estimator.lift(forward.y.reverse())
+    (lifted, sums), _ = problem.scan(one, (start, sums), reverse=True)
+    return estimator.displacement(lifted, strength), sums
 
 
 def _nudge(problem, epsilon, y, k, row):

@@ -41,7 +41,7 @@ class TwoSided(AbstractEstimator):
     result is scaled back.
     """
 
-    epsilon: float
+    epsilon: Float[Array, ""]
 
     def lift(self, y):
         return jax.tree.map(lambda x: jnp.stack([x, x]), y)

@@ -64,7 +64,7 @@ class AbstractGradient(eqx.Module):
         dt: float | Float[Array, ""],
         num_steps: int,
         inputs: Inputs = None,
-        targets: Shaped[Array, "steps ..."] | None = None,
+        targets: Shaped[Array, "rows ..."] | None = None,
     ) -> tuple[Float[Array, ""], Gradients]:
         """(value, gradients) of sum_k cost(H, y_k, u_k, target_k), k = 1..num_steps.
 
@@ -94,5 +94,3 @@ def _checked(value, gradients):
     if not bool(finite):
         raise DivergenceError(message)
     return value, gradients
-
-

@@ -1,5 +1,6 @@
 """A learning problem in the form all gradient methods work on."""
 
+from collections.abc import Callable
 from typing import Any, final
 
 import equinox as eqx
@@ -40,11 +41,32 @@ class Problem(eqx.Module):
 
     def start(self, H: AbstractHamiltonian) -> PhaseState:
         """The initial state, as it depends on the parameters."""
-        return check_state(H, self.initial(H) if callable(self.initial) else self.initial)
+        return check_state(H, _start(self.initial, H))
 
-    def steps(self) -> tuple[Int[Array, " K"], Row]:
-        """What a scan over the steps runs through: (step number from 0, row)."""
-        return jnp.arange(self.num_steps), self.rows
+    def scan(
+        self,
+        step: Callable[..., Any],
+        carry: PyTree,
+        *,
+        rows: Row | None = None,
+        reverse: bool = False,
+    ) -> tuple[PyTree, PyTree]:
+        """`lax.scan` of step(carry, k, row) -> (carry, output) over k = 0..K-1, or back.
+
+        The step number is counted in the carry: an array of them would take memory.
+        """
+
+        def one(counted, row):
+            k, carry = counted
+            carry, output = step(carry, k, row)
+            return (k - 1 if reverse else k + 1, carry), output
+
+        first = jnp.asarray(self.num_steps - 1 if reverse else 0)
+        rows = self.rows if rows is None else rows
+        (_, carry), outputs = jax.lax.scan(
+            one, (first, carry), rows, length=self.num_steps, reverse=reverse
+        )
+        return carry, outputs
 
     def cost_at(
         self,
@@ -54,7 +76,7 @@ class Problem(eqx.Module):
         row: Row,
         k: Int[Array, ""],
         dt: Float[Array, ""],
-    ) -> Float[Array, ""]:
+    ) -> Any:
         """The running cost of the state `y` after step `k` (counted from 0)."""
         u = drive.at(row.inputs, k, 1.0, dt)
         return self.cost(H, y, u, row.target)
@@ -66,7 +88,7 @@ def make_problem(H, solver, y0, cost, dt, num_steps, inputs, targets) -> Problem
     Raises `ValueError` if the state, inputs or targets have the wrong shape, or if the
     cost is not a real scalar.
     """
-    start = check_state(H, y0(H) if callable(y0) else y0)
+    start = check_state(H, _start(y0, H))
     dtype = start.q.dtype
     drive, held = make_drive(inputs, H, num_steps, dtype)
     if targets is not None:
@@ -81,10 +103,12 @@ def make_problem(H, solver, y0, cost, dt, num_steps, inputs, targets) -> Problem
     return problem
 
 
+def _start(initial: Any, H: AbstractHamiltonian) -> Any:
+    return initial(H) if callable(initial) else initial
+
+
 def _check_cost(problem: Problem, y: PhaseState) -> None:
-    k, row = jax.tree.map(lambda x: x[0], problem.steps())
-    value = eqx.filter_eval_shape(
-        problem.cost_at, problem.H, y, problem.drive, row, k, problem.dt
-    )
+    k, row = jnp.zeros((), int), jax.tree.map(lambda x: x[0], problem.rows)
+    value = eqx.filter_eval_shape(problem.cost_at, problem.H, y, problem.drive, row, k, problem.dt)
     if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
         raise ValueError(f"the cost must be a real scalar, got {value}")

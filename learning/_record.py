@@ -60,26 +60,23 @@ def _record(problem, epsilon):
     # The echo's shares are by what `prepare` makes; each is pulled back to the parameters.
     prepared, pull_prepare = eqx.filter_vjp(lambda H: H.prepare(), H)
 
-    def forward(y, x):
-        k, row = x
-        y = problem.solver.step(
-            prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt)
-        )
-        explicit = eqx.filter_grad(
-            lambda H: problem.cost_at(H, y, problem.drive, row, k, dt)
-        )(H)
+    def forward(y, k, row):
+        y = problem.solver.step(prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt))
+        explicit = eqx.filter_grad(lambda H: problem.cost_at(H, y, problem.drive, row, k, dt))(H)
         return y, (y, explicit)
 
-    end, (ys, explicit) = jax.lax.scan(forward, y0, problem.steps())
+    end, (ys, explicit) = problem.scan(forward, y0)
     step = echo_step(problem, prepared)
 
-    def back(pair, x):
-        pair, shares = jax.vmap(lambda e, y: step(e, y, *x))(jnp.stack([epsilon, -epsilon]), pair)
+    def back(pair, k, row):
+        pair, shares = jax.vmap(lambda e, y: step(e, y, k, row))(
+            jnp.stack([epsilon, -epsilon]), pair
+        )
         share = jax.tree.map(lambda g: (g[0] - g[1]) / (2 * epsilon), shares.H)
         return pair, (pair, pull_prepare(share)[0])
 
     start = jax.tree.map(lambda x: jnp.stack([x, x]), end.reverse())
-    _, (pairs, shares) = jax.lax.scan(back, start, problem.steps(), reverse=True)
+    _, (pairs, shares) = problem.scan(back, start, reverse=True)
     echoes = jax.tree.map(lambda s, x: jnp.concatenate([x, s[None]]), start, pairs)
     return EchoRecord(
         jnp.arange(problem.num_steps + 1).astype(dt.dtype) * dt,

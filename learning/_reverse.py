@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -24,14 +23,13 @@ def reverse_mode(problem: Problem, step: StepMap) -> tuple[Float[Array, ""], Gra
         H, y, drive, held, dt = arguments
         prepared = H.prepare()
 
-        def one(carry, x):
+        def one(carry, k, row):
             y, total = carry
-            k, row = x
             y = step(prepared, y, drive, row.inputs, k, dt)
             return (y, total + problem.cost_at(H, y, drive, row, k, dt)), None
 
-        steps = jnp.arange(problem.num_steps), Row(held, problem.rows.target)
-        (_, total), _ = jax.lax.scan(one, (y, jnp.zeros((), dt.dtype)), steps)
+        rows = Row(held, problem.rows.target)
+        (_, total), _ = problem.scan(one, (y, jnp.zeros((), dt.dtype)), rows=rows)
         return total
 
     arguments = (problem.H, y0, problem.drive, problem.rows.inputs, problem.dt)

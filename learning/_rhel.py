@@ -2,6 +2,8 @@
 
 from typing import final
 
+import jax.numpy as jnp
+
 from ._echo import echo_gradient
 from ._estimator import Tangent, TwoSided
 from ._gradient import AbstractGradient
@@ -27,8 +29,9 @@ class RHEL(AbstractGradient):
         solver.check_reversible(H)
 
     def evaluate(self, problem):
-        default = 1e-6 if problem.dt.dtype.itemsize == 8 else 1e-3
-        return echo_gradient(problem, TwoSided(self.epsilon or default))
+        dtype = problem.dt.dtype
+        epsilon = self.epsilon or (1e-6 if dtype.itemsize == 8 else 1e-3)
+        return echo_gradient(problem, TwoSided(jnp.asarray(epsilon, dtype)))
 
 
 @final

@@ -23,10 +23,10 @@ from ._network import NetworkHamiltonian as NetworkHamiltonian
 from ._network import QuadraticForm as QuadraticForm
 from ._progress import progress_bar as progress_bar
 from ._solution import Solution as Solution
-from ._solver import SRKN11b as SRKN11b
 from ._solver import AbstractSplitting as AbstractSplitting
 from ._solver import Flow as Flow
 from ._solver import SplittingTableau as SplittingTableau
+from ._solver import SRKN11b as SRKN11b
 from ._solver import StormerVerlet as StormerVerlet
 from ._solver import Yoshida4 as Yoshida4
 from ._step_size import fastest_frequency as fastest_frequency

@@ -32,9 +32,7 @@ def symplecticity_defect(
     prepared = H.prepare()
 
     def step(x):
-        z = solver.step(
-            prepared, PhaseState(x[:n], x[n:]), jnp.asarray(dt, x.dtype), lambda c: u
-        )
+        z = solver.step(prepared, PhaseState(x[:n], x[n:]), jnp.asarray(dt, x.dtype), lambda c: u)
         return jnp.concatenate([z.q, z.p])
 
     M = jax.jit(jax.jacfwd(step))(jnp.concatenate([y.q, y.p]))

@@ -44,7 +44,8 @@ class SignedIncidence:
     @functools.cached_property
     def T(self) -> "SignedIncidence":
         """The transposed matrix."""
-        return SignedIncidence(self.columns, self.rows, self.signs, self.shape[::-1])
+        rows, columns = self.shape
+        return SignedIncidence(self.columns, self.rows, self.signs, (columns, rows))
 
     def __eq__(self, other):
         return self is other or (isinstance(other, SignedIncidence) and self._key == other._key)

@@ -1,13 +1,14 @@
 """Running a Hamiltonian forward (or back) in time."""
 
 import contextlib
-from typing import Any
+from typing import Any, final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jax.core import Tracer
+from jaxtyping import Array, Float
 
 from ._errors import DivergenceError
 from ._hamiltonian import AbstractHamiltonian
@@ -66,6 +67,7 @@ def integrate(
     return _checked(solution, traced) if throw else solution
 
 
+@final
 class _Run(eqx.Module):
     """What stays the same over all chunks of a run."""
 
@@ -134,7 +136,7 @@ def check_state(H: AbstractHamiltonian, y: PhaseState) -> PhaseState:
     for name, x in (("q", q), ("p", p)):
         if x.shape != (n,):
             raise ValueError(f"the state's {name} must have shape ({n},), got {x.shape}")
-        if not is_traced(x) and not bool(jnp.all(jnp.isfinite(x))):
+        if not is_traced(x) and not np.all(np.isfinite(np.asarray(x))):
             raise ValueError(f"the initial state's {name} has entries that are not finite")
     dtype = jnp.result_type(q, p)
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -154,7 +156,7 @@ def check_steps(dt, num_steps: int, save_every: int = 1) -> None:
 
 def is_traced(tree) -> bool:
     """Whether any leaf is a JAX tracer, so that its value can't be looked at."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def _checked(solution: Solution, traced: bool) -> Solution:
@@ -171,5 +173,3 @@ def _checked(solution: Solution, traced: bool) -> Solution:
         f"t = {float(solution.ts[save]):.6g}: {solution.coordinates[variable]} is no longer "
         "finite. Reduce dt or the drive, or look at the trajectory with throw=False"
     )
-
-

@@ -118,7 +118,9 @@ class ElementGroup(AbstractEnergy):
 
     def currents(self, x, u) -> tuple[Float[Array, " M"], ...]:
         """The derivative of each element's energy by each of its terminal variables."""
-        return tuple(self._evaluate(d, x, u) for d in gradient(self.kind.energy, self.kind.terminals))
+        return tuple(
+            self._evaluate(d, x, u) for d in gradient(self.kind.energy, self.kind.terminals)
+        )
 
     def __call__(self, x, u):
         return jnp.sum(self.energies(x, u))
@@ -140,29 +142,37 @@ class ElementGroup(AbstractEnergy):
 class InverseQuadratic(AbstractEnergy):
     """x^T M^-1 x / 2 with M = diag(tree) + K^T diag(cotree) K.
 
-    The kinetic energy of charges on a capacitive tree with further capacitors across it.
+    The energy of charges on a tree of capacitors with further capacitors across it; with
+    none of these (`cotree` None) M is diagonal and is never built.
     """
 
     tree: Float[Array, " n"]
-    cotree: Float[Array, " k"]
+    cotree: Float[Array, " k"] | None
     incidence: SignedIncidence = eqx.field(static=True)
     labels: tuple[str, ...] = eqx.field(static=True)
     is_quadratic: bool = eqx.field(static=True, default=True)
     is_even: bool = eqx.field(static=True, default=True)
 
-    def matrix(self) -> Float[Array, "n n"]:
-        k = jnp.asarray(self.incidence.dense(), self.tree.dtype)
-        return jnp.diag(self.tree) + k.T @ (self.cotree[:, None] * k)
+    def apply(self, v: Float[Array, " n"]) -> Float[Array, " n"]:
+        """M v: the charges that go with tree voltages."""
+        charges = self.tree * v
+        if self.cotree is None:
+            return charges
+        return charges + self.incidence.T(self.cotree * self.incidence(v))
 
-    def prepare(self) -> "QuadraticForm":
+    def prepare(self):
+        if self.cotree is None:
+            return self
+        k = jnp.asarray(self.incidence.dense(), self.tree.dtype)
+        matrix = jnp.diag(self.tree) + k.T @ (self.cotree[:, None] * k)
         identity = jnp.eye(self.tree.size, dtype=self.tree.dtype)
-        return QuadraticForm(jsl.cho_solve(jsl.cho_factor(self.matrix()), identity))
+        return QuadraticForm(jsl.cho_solve(jsl.cho_factor(matrix), identity))
 
     def __call__(self, x, u):
-        return self.prepare()(x, u)
+        return 0.5 * jnp.dot(x, self.slope(x, u))
 
     def slope(self, x, u):
-        return self.prepare().slope(x, u)
+        return x / self.tree if self.cotree is None else self.prepare().slope(x, u)
 
     def parameter_names(self):
         return self.labels

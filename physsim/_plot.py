@@ -1,18 +1,21 @@
 """Plots of runs, in one style."""
 
 import contextlib
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from cycler import cycler
 from matplotlib.figure import Figure
 
+from ._diagnostics import energy_error
 from ._solution import Solution
 
 # Okabe and Ito's colours, told apart by everyone.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-STYLE = {
-    "axes.prop_cycle": plt.cycler(color=COLOURS),
+STYLE: dict[Any, Any] = {
+    "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -35,7 +38,6 @@ def style() -> contextlib.AbstractContextManager:
 
 def plot_solution(solution: Solution) -> Figure:
     """Positions, momenta and relative energy error over time."""
-    from ._diagnostics import energy_error
 
     t = np.asarray(solution.ts)
     with style():

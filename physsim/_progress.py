@@ -3,13 +3,13 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 @contextlib.contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
     """A bar on standard error; the value is `advance(steps, note="")`."""
-    from rich.console import Console
 
     columns = (
         TextColumn("{task.description}"),

@@ -13,6 +13,7 @@ from ._compile import compile_vector, gradient, is_even, is_quadratic
 from ._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
 
 
+@final
 class SymbolRoles(eqx.Module):
     """Which symbol of an energy plays which part."""
 
@@ -194,7 +195,7 @@ def _separate(energy, roles):
     """(T, V) with T of p alone and V free of p, or None where a term mixes them."""
     momenta, others = set(roles.p), {*roles.q, *roles.u}
     kinetic, potential = [], []
-    for term in _terms(energy, momenta, others):
+    for term in _summands(energy, momenta, others):
         if not term.free_symbols & momenta:
             potential.append(term)
         elif not term.free_symbols & others:
@@ -204,8 +205,9 @@ def _separate(energy, roles):
     return sympy.Add(*kinetic), sympy.Add(*potential)
 
 
-def _terms(energy, momenta, others):
-    """The summands of `energy`; those that seem to mix are multiplied out first."""
-    for term in sympy.Add.make_args(energy):
-        mixed = term.free_symbols & momenta and term.free_symbols & others
-        yield from sympy.Add.make_args(sympy.expand(term)) if mixed else (term,)
+def _summands(energy, momenta, others):
+    """The summands of `energy`; those that seem to mix are multiplied out together."""
+    terms = sympy.Add.make_args(energy)
+    mixed = [t for t in terms if t.free_symbols & momenta and t.free_symbols & others]
+    yield from (t for t in terms if t not in mixed)
+    yield from sympy.Add.make_args(sympy.expand(sympy.Add(*mixed)))

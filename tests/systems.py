@@ -1,5 +1,6 @@
 """The systems that gradients and integrators are tested on."""
 
+import itertools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -103,7 +104,7 @@ def duffing_chain(steps, n=3):
     m, k, beta, u = sympy.symbols("m k beta u")
     energy = sum(x**2 for x in p) / (2 * m) - u * q[0]
     energy += sum(x**2 / 2 + beta * x**4 / 4 for x in q)
-    energy += sum(k * (a - b) ** 2 / 2 for a, b in zip(q[:-1], q[1:], strict=True))
+    energy += sum(k * (a - b) ** 2 / 2 for a, b in itertools.pairwise(q))
     H = physsim.symbolic(energy, q=q, p=p, u=[u], params={m: 0.8, k: 0.5, beta: 0.3})
     rng = np.random.default_rng(1)
     y0 = PhaseState(jnp.asarray([0.6, 0.1, -0.3][:n]), jnp.asarray([0.0, 0.2, 0.1][:n]))

@@ -58,7 +58,7 @@ def test_energy_over_ten_thousand_periods(amplitude):
     )
     error = np.asarray(physsim.energy_error(solution))
     assert np.max(np.abs(error)) <= 1e-9
-    first, second = np.abs(np.array_split(error, 2))
+    first, second = np.array_split(np.abs(error), 2)
     assert second.max() <= 1.2 * first.max()
     trend = np.polyfit(np.linspace(0, 1, error.size), error, 1)[0]
     assert abs(trend) <= 0.05 * np.max(np.abs(error))

@@ -111,7 +111,8 @@ def test_bptt_is_the_finite_difference(case):
     size = 1e-5
     slope = (cost_at(moved(size), dt) - cost_at(moved(-size), dt)) / (2 * size)
     expected = sum(
-        float(jnp.sum(d * g)) for d, g in zip(directions, jax.tree.leaves(exact.params), strict=True)
+        float(jnp.sum(d * g))
+        for d, g in zip(directions, jax.tree.leaves(exact.params), strict=True)
     )
     np.testing.assert_allclose(slope, expected, rtol=1e-5, atol=1e-9)
     slope = (cost_at(problem.H, dt + size) - cost_at(problem.H, dt - size)) / (2 * size)
@@ -124,13 +125,13 @@ def test_rhel_tends_to_the_continuous_adjoint(name):
     solver = SOLVERS[name]
     coarse = 16
     problem = duffing_chain(coarse)
-    base = 0.4 if name == "SRKN11b" else 0.2
+    base = 0.7 if name == "SRKN11b" else 0.2
 
-    _, exact = learning.ContinuousAdjoint(rtol=1e-12, atol=1e-14)(
+    _, exact = learning.ContinuousAdjoint(rtol=1e-13, atol=1e-15)(
         problem.H, solver, problem.y0, problem.cost, dt=base, num_steps=coarse,
         inputs=problem.inputs, targets=problem.targets,
     )  # fmt: skip
-    refinements = [1, 2, 3, 4] if name == "SRKN11b" else [2, 3, 4, 6]
+    refinements = [1, 2, 3] if name == "SRKN11b" else [2, 3, 4, 6]
     errors = []
     for refine in refinements:
         fine = refined(problem, refine)

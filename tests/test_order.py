@@ -86,7 +86,12 @@ def test_callable_inputs_are_sampled_at_the_stages(name):
     errors = []
     for steps in STEPS[name]:
         end = physsim.integrate(
-            H, SOLVERS[name], y0, dt=t / steps, num_steps=steps, inputs=lambda t: jnp.sin(2 * t)[None]
+            H,
+            SOLVERS[name],
+            y0,
+            dt=t / steps,
+            num_steps=steps,
+            inputs=lambda t: jnp.sin(2 * t)[None],
         ).final
         errors.append(abs(float(end.q[0]) - driven_oscillator(t)))
     order = SOLVERS[name].tableau.order

@@ -2,7 +2,6 @@
 
 import math
 
-import ngspice
 import numpy as np
 import pytest
 from scipy.constants import e, h
@@ -11,6 +10,8 @@ from scipy.integrate import solve_ivp
 from circuits._netlist import parse_netlist
 from circuits._ngspice import NgspiceError, run_ngspice
 from circuits._spice import to_spice
+
+from . import ngspice
 
 C, L = 1e-12, 1e-9
 PERIOD = 2 * math.pi * math.sqrt(L * C)

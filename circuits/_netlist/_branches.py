@@ -73,4 +73,5 @@ def _nonlinear(
     known = ChainMap[str, Quantity]({FLUX.name: FLUX, **own_names}, cast(dict, names))
     value = evaluate(energy, known)
     ic = value_of(given["ic"][1], names, "Wb") if "ic" in given else None
-    return sympy.sympify(value), tuple(parameters.items()), ic
+    expression = value if isinstance(value, sympy.Expr) else sympy.Float(value)
+    return expression, tuple(parameters.items()), ic

@@ -30,8 +30,8 @@ class AbstractSplitting(eqx.Module):
     def tableau(self) -> SplittingTableau:
         """The method itself."""
 
-    def check(self, H: AbstractHamiltonian) -> None:
-        """Raise `ValueError` if this method can't integrate `H` at its order."""
+    def check(self, H: AbstractHamiltonian) -> AbstractSeparableHamiltonian:
+        """`H`; or a `ValueError` if this method can't integrate it at its order."""
         name = self.tableau.name
         if not isinstance(H, AbstractSeparableHamiltonian):
             raise ValueError(
@@ -42,13 +42,14 @@ class AbstractSplitting(eqx.Module):
             raise ValueError(
                 f"{name} needs T quadratic in p (it would drop to order 4): use Yoshida4()"
             )
+        return H
 
     def check_reversible(self, H: AbstractHamiltonian) -> None:
         """Raise `ValueError` if flipping the momenta does not reverse this method on `H`."""
-        self.check(H)
+        separable = self.check(H)
         if not self.tableau.palindromic:
             raise ValueError(f"{self.tableau.name} is not palindromic: an echo does not retrace it")
-        if not H.kinetic_is_even:
+        if not separable.kinetic_is_even:
             raise ValueError(
                 "the kinetic energy is not even in p, so flipping the momenta does not "
                 "reverse time: remove its odd terms"

@@ -47,7 +47,9 @@ class SplittingTableau:
     def __post_init__(self):
         lead, other = (self.a, self.b) if self.first is Flow.DRIFT else (self.b, self.a)
         if len(lead) - len(other) not in (0, 1):
-            raise ValueError(f"{self.name}: {len(self.a)} drifts and {len(self.b)} kicks can't alternate")
+            raise ValueError(
+                f"{self.name}: {len(self.a)} drifts and {len(self.b)} kicks can't alternate"
+            )
         for letter, values in (("a", self.a), ("b", self.b)):
             if abs(sum(values) - 1) > 1e-14:
                 raise ValueError(f"{self.name}: coefficients {letter} sum to {sum(values)}, not 1")
@@ -90,16 +92,15 @@ class SplittingTableau:
 
     def _half_trace(self, z: np.ndarray) -> np.ndarray:
         """tr M / 2 of one step on the oscillator with omega h = z."""
-        columns = [(np.ones_like(z), np.zeros_like(z)), (np.zeros_like(z), np.ones_like(z))]
-        trace = np.zeros_like(z)
-        for i, (q, p) in enumerate(columns):
-            for s in self.substeps:
-                if s.flow is Flow.DRIFT:
-                    q = q + s.length * z * p
-                else:
-                    p = p - s.length * z * q
-            trace += (q, p)[i]
-        return trace / 2
+        one, zero = np.ones_like(z), np.zeros_like(z)
+        # The images of (1, 0) and (0, 1), side by side.
+        q, p = np.stack([one, zero]), np.stack([zero, one])
+        for s in self.substeps:
+            if s.flow is Flow.DRIFT:
+                q = q + s.length * z * p
+            else:
+                p = p - s.length * z * q
+        return (q[0] + p[1]) / 2
 
 
 def palindrome(half: tuple[float, ...], *, odd: bool) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
 """`physsim check`"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,7 +37,11 @@ def check(
 
     circuit = load_circuit(netlist)
     experiment = check_experiment(
-        circuit, measure, integrator(integrator_name), quantity(t_end, "--t-end"), quantity(dt, "--dt")
+        circuit,
+        measure,
+        integrator(integrator_name),
+        quantity(t_end, "--t-end"),
+        quantity(dt, "--dt"),
     )
     report = experiment.compare(epsilon)
     for table in report.tables(circuit.units):
@@ -47,7 +52,7 @@ def check(
             "worst_relative_error": {m: report.worst(m) for m in report.gradients},
             "disagreeing": disagreeing,
         },
-        output_folder(out) / f"{netlist.stem}_check.json",
+        output_folder(Path(out)) / f"{netlist.stem}_check.json",
     )
     if disagreeing:
         console.print(f"[red]disagree with {report.reference}: {', '.join(disagreeing)}[/red]")

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +21,9 @@ def demo(out: Out = "out") -> None:
     minute.
     """
     start = time.perf_counter()
-    folder = output_folder(out)
+    folder = output_folder(Path(out))
     circuit = load_circuit(Path("coupled_lc.cir"))
-    figures = {
+    figures: dict[str, Any] = {
         "simulation": _simulate(circuit, folder),
         "gradients": _gradients(circuit, folder),
         "training": _train(folder),
@@ -33,6 +34,8 @@ def demo(out: Out = "out") -> None:
 
 
 def _simulate(circuit, folder: Path) -> dict:
+    import jax.numpy as jnp
+
     from physsim import fastest_frequency
 
     from ._hamiltonian import hamiltonian
@@ -41,7 +44,7 @@ def _simulate(circuit, folder: Path) -> dict:
     console.rule("1. The Hamiltonian of the netlist")
     hamiltonian(Path("coupled_lc.cir"))
     console.rule(f"2. {_PERIODS} periods")
-    u = np.zeros(0)
+    u = jnp.zeros(0)
     period = 2 * np.pi / float(fastest_frequency(circuit.hamiltonian, circuit.y0, u))
     period *= circuit.scales.time
     result = circuit.simulate(_PERIODS * period, period / 20, progress=True)

@@ -7,6 +7,7 @@ from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 import learning
@@ -41,13 +42,13 @@ class Experiment:
     @property
     def times(self) -> Float[Array, " K"]:
         """The times of the targets, in s."""
-        return (1.0 + jnp.arange(self.num_steps)) * self.dt * self.circuit.scales.time
+        return jnp.arange(1.0, self.num_steps + 1.0) * self.dt * self.circuit.scales.time
 
     def with_targets(self, targets: Any) -> "Experiment":
         """The same run with these target values, in SI."""
         return dataclasses.replace(self, targets=jnp.asarray(targets, self.targets.dtype))
 
-    def waveform(self, circuit: Circuit) -> Float[Array, " K"]:
+    def waveform(self, circuit: Circuit) -> Float[np.ndarray, " K"]:
         """What the quantity does in `circuit`, with the steps of this experiment, in SI."""
         H, y0, drive = circuit.hamiltonian, circuit.y0, circuit.drive
         options = {"dt": self.dt, "num_steps": self.num_steps, "inputs": drive}

@@ -41,7 +41,7 @@ def learn(
 
         t_end = "2u"
     """
-    folder = output_folder(out)
+    folder = output_folder(Path(out))
     trained = train(read_task(task))
     write_results(trained, folder, find_input(task).stem)
     if trained["fit"].interrupted:
@@ -57,16 +57,17 @@ def train(task: Task) -> dict[str, Any]:
 
     from ._experiment import make_experiment
 
+    method, solver = task.method(), task.solver()
     circuit = load_circuit(task.netlist)
     trainable = choose_values(circuit, task.train)
     experiment = make_experiment(
-        circuit, task.target["quantity"], task.solver(), task.time("t_end"), task.time("dt")
+        circuit, task.target["quantity"], solver, task.time("t_end"), task.time("dt")
     )
     experiment = experiment.with_targets(_targets(task, experiment))
-    fit = learning.fit(
+    fit: Any = learning.fit(
         *experiment.arguments(),
         **experiment.options(),
-        method=task.method(),
+        method=method,
         # A short memory of squared gradients: components matter at very different sizes.
         optimiser=optax.adam(task.optimiser["learning_rate"], b2=0.99),
         iterations=task.optimiser["iterations"],

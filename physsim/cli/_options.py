@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 Netlist = Annotated[Path, typer.Argument(help="A netlist file, or a bundled netlist's name.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results.")]
+Out = Annotated[str, typer.Option("--out", "-o", help="Folder for results.")]
 Integrator = Annotated[
     str,
     typer.Option(help="StormerVerlet (order 2), Yoshida4 (4) or SRKN11b (6)."),

@@ -1,5 +1,6 @@
 """`physsim simulate`"""
 
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -31,7 +32,10 @@ def simulate(
     """
     if format not in ("csv", "nc"):
         raise ValueError(f"unknown format {format!r}: choose csv or nc")
+    folder = output_folder(Path(out))
     circuit = load_circuit(netlist)
+    for name in node or ():
+        circuit.readout(f"v({name})")
     result = circuit.simulate(
         quantity(t_end, "--t-end"),
         quantity(dt, "--dt"),
@@ -39,7 +43,6 @@ def simulate(
         save_every=save_every,
         progress=True,
     )
-    folder = output_folder(out)
     stem = netlist.stem
     console.print(f"{circuit.netlist.title}: {len(result.t)} samples to t = {result.t[-1]:.6g} s")
     save_figure(result.plot(node), folder / f"{stem}.png")

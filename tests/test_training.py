@@ -1,0 +1,162 @@
+"""Training, the report and the recorded echo."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import learning
+import physsim
+from physsim import PhaseState
+
+from .systems import duffing_chain, junction_chain, pendulum
+
+
+def frequency_problem():
+    """Learn a pendulum's stiffness from its position."""
+    y0 = PhaseState(jnp.full(1, 0.8), jnp.zeros(1))
+    options = {"dt": 0.1, "num_steps": 60}
+    target = physsim.integrate(pendulum(1.3), physsim.SRKN11b(), y0, **options).ys.q[1:, 0]
+    return y0, options | {"targets": target}
+
+
+def squared(H, y, u, target):
+    return (y.q[0] - target) ** 2
+
+
+def test_fit_recovers_a_parameter_and_stops():
+    y0, options = frequency_problem()
+    arguments = (pendulum(1.0), physsim.SRKN11b(), y0, squared)
+    positive = jax.tree.map(lambda _: True, arguments[0])
+    fit = learning.fit(
+        *arguments, **options, positive=positive, iterations=300, tolerance=1e-8, progress=False
+    )
+    np.testing.assert_allclose(float(fit.hamiltonian.params["k"]), 1.3, rtol=1e-3)
+    assert fit.losses[-1] <= 1e-8 and len(fit.losses) < 300
+    assert fit.best == fit.losses.min()
+
+
+def test_fit_leaves_what_is_not_trainable():
+    y0, options = frequency_problem()
+    H = pendulum(1.0)
+    frozen = jax.tree.map(lambda _: False, H)
+    fit = learning.fit(
+        H, physsim.SRKN11b(), y0, squared, **options, trainable=frozen, iterations=3, progress=False
+    )
+    assert float(fit.hamiltonian.params["k"]) == 1.0
+
+
+def test_fit_refuses_the_logarithm_of_a_negative():
+    y0, options = frequency_problem()
+    H = pendulum(-1.0)
+    positive = jax.tree.map(lambda _: True, H)
+    with pytest.raises(ValueError, match="starts at zero or below"):
+        learning.fit(H, physsim.SRKN11b(), y0, squared, **options, positive=positive)
+
+
+def test_report():
+    problem = duffing_chain(50)
+    options = {"dt": 0.2, "num_steps": 50, "inputs": problem.inputs, "targets": problem.targets}
+    report = learning.compare_gradients(
+        problem.H, physsim.SRKN11b(), problem.y0, problem.cost, **options
+    )
+    assert report.disagreeing() == []
+    assert report.disagreeing(exact=1e-30) == ["RHEL", "ReversibleAdjoint"]
+    groups = {a.group for a in report.agreements}
+    assert groups == {"beta", "k", "m", "initial q", "initial p", "inputs", "dt"}
+    for a in report.agreements:
+        assert abs(a.cosine) <= 1 + 1e-12 and a.relative_error >= 0
+    text = str(report)
+    assert "ReversibleAdjoint" in text and "beta" in text and "relative error" in text
+
+
+@pytest.mark.parametrize("case", [duffing_chain, junction_chain])
+def test_recorded_echo_adds_up_to_the_gradient(case):
+    problem, steps = case(80), 80
+    solver = physsim.StormerVerlet()
+    options = {
+        "dt": problem.largest_dt(solver, 0.2),
+        "num_steps": steps,
+        "inputs": problem.inputs,
+        "targets": problem.targets,
+    }
+    start = problem.state()
+    arguments = (problem.H, solver, start, problem.cost)
+    record = learning.record_echo(*arguments, **options, epsilon=1e-5)
+    _, exact = learning.BPTT()(*arguments, **options)
+    for path, end in zip(
+        jax.tree.leaves(record.gradient), jax.tree.leaves(exact.params), strict=True
+    ):
+        np.testing.assert_allclose(path[0], end, rtol=1e-6, atol=1e-9)
+        np.testing.assert_array_equal(path[-1], 0.0)
+    assert record.ts.shape == (steps + 1,)
+    retraced = (record.echo_plus.q + record.echo_minus.q) / 2
+    np.testing.assert_allclose(retraced, record.forward.q, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", [learning.RHEL(), learning.ReversibleAdjoint()])
+def test_echoes_are_refused_where_time_does_not_reverse(method):
+    import sympy
+
+    q, p = sympy.symbols("q p")
+    H = physsim.symbolic(p**2 / 2 + p + q**2, q=[q], p=[p])
+    y0 = PhaseState(jnp.ones(1), jnp.ones(1))
+    with pytest.raises(ValueError, match="not even in p"):
+        method(H, physsim.StormerVerlet(), y0, squared, dt=0.1, num_steps=2, targets=jnp.ones(2))
+
+
+def test_a_tableau_that_is_no_palindrome_is_known_as_such():
+    from physsim import Flow, SplittingTableau
+
+    euler = SplittingTableau("symplectic Euler", 1, Flow.DRIFT, (1.0,), (1.0,), "de Vogelaere 1956")
+    assert not euler.palindromic and physsim.SRKN11b().tableau.palindromic
+    with pytest.raises(ValueError, match="sum to"):
+        SplittingTableau("wrong", 1, Flow.DRIFT, (0.9,), (1.0,), "")
+    with pytest.raises(ValueError, match="alternate"):
+        SplittingTableau("wrong", 1, Flow.DRIFT, (0.5, 0.2, 0.3), (1.0,), "")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"targets": jnp.ones(3)}, "one row a step"),
+        ({"cost": lambda H, y, u, t: y.q}, "real scalar"),
+        ({"epsilon": -1.0}, "epsilon must be positive"),
+    ],
+)
+def test_arguments_that_do_not_fit(change, message):
+    problem = duffing_chain(10)
+    given = {"cost": problem.cost, "targets": problem.targets, "epsilon": None} | change
+    with pytest.raises(ValueError, match=message):
+        learning.RHEL(given["epsilon"])(
+            problem.H, physsim.StormerVerlet(), problem.y0, given["cost"],
+            dt=0.1, num_steps=10, inputs=problem.inputs, targets=given["targets"],
+        )  # fmt: skip
+
+
+def test_a_cost_without_derivative_is_an_error_not_a_nan():
+    problem = duffing_chain(10)
+
+    def cost(H, y, u, t):
+        return jnp.sqrt(y.q[0] - y.q[0])
+
+    with pytest.raises(physsim.DivergenceError, match="not finite"):
+        learning.BPTT()(
+            problem.H, physsim.StormerVerlet(), problem.y0, cost,
+            dt=0.1, num_steps=10, inputs=problem.inputs, targets=problem.targets,
+        )  # fmt: skip
+
+
+def test_gradients_work_inside_jit():
+    problem = duffing_chain(10)
+
+    @jax.jit
+    def value_and_slope(H, targets):
+        value, gradients = learning.ReversibleAdjoint()(
+            H, physsim.StormerVerlet(), problem.y0, problem.cost,
+            dt=0.1, num_steps=10, inputs=problem.inputs, targets=targets,
+        )  # fmt: skip
+        return value, gradients.params
+
+    value, params = value_and_slope(problem.H, problem.targets)
+    assert np.isfinite(float(value)) and params.params["k"].shape == ()
