@@ -12,11 +12,16 @@ from ._errors import Location as Location
 from ._errors import NetlistError as NetlistError
 from ._netlist import Netlist as Netlist
 from ._netlist import Tran as Tran
+from ._netlist import parse_netlist as parse_netlist
+from ._netlist import read_netlist as read_netlist
 from ._networks import ladder as ladder
+from ._ngspice import NgspiceError as NgspiceError
+from ._ngspice import run_ngspice as run_ngspice
 from ._number import parse_number as parse_number
 from ._quantities import Scales as Scales
 from ._readout import Readout as Readout
 from ._result import Result as Result
+from ._spice import to_spice as to_spice
 from ._waveforms import DC as DC
 from ._waveforms import PWL as PWL
 from ._waveforms import Pulse as Pulse

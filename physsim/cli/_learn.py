@@ -27,19 +27,15 @@ def learn(
 
     A task names the netlist, the elements to train, the target and the run:
 
-        netlist = "coupled_lc.cir"
-
-        train = ["C1", "C2", "L12"]
-
-        [target]
-
-        quantity = "v(out)"
-
-        csv = "measured.csv"        # columns time (s), value
-
-        [run]
-
-        t_end = "2u"
+    ```toml
+    netlist = "coupled_lc.cir"
+    train = ["C1", "C2", "L12"]
+    [target]
+    quantity = "v(out)"
+    csv = "measured.csv"     # time (s), value
+    [run]
+    t_end = "2u"
+    ```
     """
     folder = output_folder(Path(out))
     trained = train(read_task(task))

@@ -10,7 +10,7 @@ Netlist = Annotated[Path, typer.Argument(help="A netlist file, or a bundled netl
 Out = Annotated[str, typer.Option("--out", "-o", help="Folder for results.")]
 Integrator = Annotated[
     str,
-    typer.Option(help="StormerVerlet (order 2), Yoshida4 (4) or SRKN11b (6)."),
+    typer.Option("--integrator", help="StormerVerlet (order 2), Yoshida4 (4) or SRKN11b (6)."),
 ]
 
 

@@ -39,12 +39,19 @@ def energy_picture(result, node: str, shown: int, title: str) -> Figure:
             above.plot(result.t[:shown], result.v(name)[:shown], color=colour, label=f"v({name})")
         above.legend(loc="upper right", ncols=2)
         above.set(ylabel="voltage", xlabel="time", title=title)
-        below.plot(result.t, result.energy_error, color=COLOURS[6], linewidth=0.5)
-        below.set(ylabel="relative energy error", xlabel="time")
+        t, low, high = _envelope(result.t, result.energy_error)
+        below.fill_between(t, low, high, color=COLOURS[0], alpha=0.4, linewidth=0)
+        below.set(ylabel="relative energy error\n(band it moves in)", xlabel="time")
         for axis in (above, below):
             axis.xaxis.set_major_formatter(_SECONDS)
         above.yaxis.set_major_formatter(_VOLTS)
     return figure
+
+
+def _envelope(t, x, windows: int = 400):
+    """(times, lowest, highest) of a long series, a point a window."""
+    parts = np.array_split(np.arange(len(t)), windows)
+    return t[[i[0] for i in parts]], [x[i].min() for i in parts], [x[i].max() for i in parts]
 
 
 def echo_picture(circuit, record, exact) -> Figure:
