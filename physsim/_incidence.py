@@ -53,6 +53,10 @@ class SignedIncidence:
     def __hash__(self):
         return self._hash
 
+    def __repr__(self):
+        rows, columns = self.shape
+        return f"SignedIncidence({rows} x {columns}, {len(self.rows)} entries)"
+
     @property
     def strategy(self) -> str:
         """How it is applied: `slices`, `gather` or `segment_sum`."""
