@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from physsim import (
-    AbstractSplitting,
+    AbstractSolver,
     NetworkHamiltonian,
     PhaseState,
     SRKN11b,
@@ -103,7 +103,7 @@ class Circuit:
         """
         return Readout.parse(self, quantity)
 
-    def suggest_dt(self, solver: AbstractSplitting | None = None) -> float:
+    def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
         """A step (s) that resolves the fastest small motion and the sources."""
         solver = SRKN11b() if solver is None else solver
         u = None if self.drive is None else self.drive(jnp.zeros((), self.y0.q.dtype))
@@ -118,7 +118,7 @@ class Circuit:
         t_end: float | None = None,
         dt: float | None = None,
         *,
-        solver: AbstractSplitting | None = None,
+        solver: AbstractSolver | None = None,
         save_every: int | None = None,
         progress: bool = False,
     ) -> Result:

@@ -10,7 +10,7 @@ from physsim import PhaseState
 
 from ._gradient import AbstractGradient
 from ._problem import Problem
-from ._reverse import reverse_mode
+from ._reverse import Stepper, reverse_mode
 
 
 @final
@@ -54,7 +54,10 @@ def _continuous(problem: Problem, method: ContinuousAdjoint):
         )
         return jax.tree.map(lambda x: x[-1], solution.ys)
 
-    return reverse_mode(problem, step)
+    def itself(system, y):
+        return y
+
+    return reverse_mode(problem, Stepper(lambda H: H.prepare(), itself, step, itself))
 
 
 def _field(s, y, args):

@@ -6,7 +6,7 @@ import equinox as eqx
 
 from ._gradient import AbstractGradient
 from ._problem import Problem
-from ._reverse import reverse_mode
+from ._reverse import Stepper, reverse_mode
 
 
 @final
@@ -22,7 +22,9 @@ class BPTT(AbstractGradient):
 
 @eqx.filter_jit
 def _bptt(problem: Problem):
-    def step(H, y, drive, held, k, dt):
-        return problem.solver.step(H, y, dt, lambda c: drive.at(held, k, c, dt))
+    solver = problem.solver
 
-    return reverse_mode(problem, step)
+    def step(system, state, drive, held, k, dt):
+        return solver.step(system, state, dt, lambda c: drive.at(held, k, c, dt))
+
+    return reverse_mode(problem, Stepper(solver.prepare, solver.start, step, solver.read))

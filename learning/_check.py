@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console, Group
 from rich.table import Table
 
-from physsim import AbstractHamiltonian, AbstractSplitting, Inputs
+from physsim import AbstractHamiltonian, AbstractSolver, Inputs
 
 from ._adjoint import ContinuousAdjoint
 from ._bptt import BPTT
@@ -99,7 +99,7 @@ class GradientReport:
 
 def compare_gradients(
     H: AbstractHamiltonian,
-    solver: AbstractSplitting,
+    solver: AbstractSolver,
     y0: InitialState,
     cost: Cost,
     *,

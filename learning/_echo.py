@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from physsim import PhaseState
+from physsim import AbstractEchoSolver, AbstractHamiltonian, AbstractSolver, PhaseState
 
 from ._estimator import AbstractEstimator
 from ._gradient import Gradients
@@ -58,11 +58,20 @@ class Forward(eqx.Module):
     largest_nudge: Float[Array, ""]
 
 
+def check_echo(H: AbstractHamiltonian, solver: AbstractSolver) -> None:
+    """Raise `ValueError` if an echo of `solver` on `H` does not give gradients."""
+    if not isinstance(solver, AbstractEchoSolver):
+        raise ValueError(
+            f"an echo of {solver.name} does not give gradients: use BPTT(), or SRKN11b()"
+        )
+    solver.check_echo(H)
+
+
 @eqx.filter_jit
 def echo_gradient(problem: Problem, estimator: AbstractEstimator):
     """(value, gradients) from one forward run and the echoes of `estimator`."""
     y0, pull_start = eqx.filter_vjp(problem.start, problem.H)
-    prepared, pull_prepare = eqx.filter_vjp(lambda H: H.prepare(), problem.H)
+    prepared, pull_prepare = eqx.filter_vjp(problem.solver.prepare, problem.H)
     forward = _forward(problem, prepared, y0)
     strength = 1.0 / jnp.where(forward.largest_nudge > 0, forward.largest_nudge, 1.0)
     displacement, total = _echo(problem, prepared, forward, estimator, strength)
@@ -96,7 +105,8 @@ def _forward(problem, prepared, y0) -> Forward:
 
     zero = jnp.zeros((), dt.dtype)
     nothing = _zeros(Shares(problem.H, problem.drive, problem.rows.inputs, dt))
-    (y, value, sums, largest), _ = problem.scan(one, (y0, zero, nothing, zero))
+    y = problem.solver.start(prepared, y0)
+    (y, value, sums, largest), _ = problem.scan(one, (y, zero, nothing, zero))
     return Forward(y, value, sums, largest)
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree, Shaped
 
 from physsim import (
     AbstractHamiltonian,
-    AbstractSplitting,
+    AbstractSolver,
     DivergenceError,
     Inputs,
     PhaseState,
@@ -47,7 +47,7 @@ class AbstractGradient(eqx.Module):
     """A way to compute the cost of a run and its gradient."""
 
     @abstractmethod
-    def check(self, H: AbstractHamiltonian, solver: AbstractSplitting) -> None:
+    def check(self, H: AbstractHamiltonian, solver: AbstractSolver) -> None:
         """Raise `ValueError` where this method can't be used."""
 
     @abstractmethod
@@ -57,7 +57,7 @@ class AbstractGradient(eqx.Module):
     def __call__(
         self,
         H: AbstractHamiltonian,
-        solver: AbstractSplitting,
+        solver: AbstractSolver,
         y0: InitialState,
         cost: Cost,
         *,

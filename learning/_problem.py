@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from physsim import (
     AbstractDrive,
     AbstractHamiltonian,
-    AbstractSplitting,
+    AbstractSolver,
     PhaseState,
     check_state,
     make_drive,
@@ -31,7 +31,7 @@ class Problem(eqx.Module):
     """Arguments of a gradient method, checked; `rows` has a leading axis [K]."""
 
     H: AbstractHamiltonian
-    solver: AbstractSplitting
+    solver: AbstractSolver
     initial: Any
     cost: Any
     dt: Float[Array, ""]

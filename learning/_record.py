@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from physsim import AbstractHamiltonian, AbstractSplitting, Inputs, PhaseState
+from physsim import AbstractHamiltonian, AbstractSolver, Inputs, PhaseState
 
-from ._echo import echo_step
+from ._echo import check_echo, echo_step
 from ._gradient import Cost, InitialState
 from ._problem import make_problem
 
@@ -33,7 +33,7 @@ class EchoRecord(eqx.Module):
 
 def record_echo(
     H: AbstractHamiltonian,
-    solver: AbstractSplitting,
+    solver: AbstractSolver,
     y0: InitialState,
     cost: Cost,
     *,
@@ -47,7 +47,7 @@ def record_echo(
 
     Memory is proportional to the run: for pictures, not for training.
     """
-    solver.check_reversible(H)
+    check_echo(H, solver)
     problem = make_problem(H, solver, y0, cost, dt, num_steps, inputs, targets)
     return _record(problem, jnp.asarray(epsilon, problem.dt.dtype))
 
@@ -58,7 +58,7 @@ def _record(problem, epsilon):
     y0 = problem.start(H)
     dt = problem.dt
     # The echo's shares are by what `prepare` makes; each is pulled back to the parameters.
-    prepared, pull_prepare = eqx.filter_vjp(lambda H: H.prepare(), H)
+    prepared, pull_prepare = eqx.filter_vjp(problem.solver.prepare, H)
 
     def forward(y, k, row):
         y = problem.solver.step(prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt))

@@ -1,7 +1,7 @@
 """Reverse-mode autodiff of a run, whatever takes the state over one step."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,26 +10,39 @@ from jaxtyping import Array, Float
 from ._gradient import Gradients
 from ._problem import Problem, Row
 
-StepMap = Callable[..., Any]
-"""(prepared H, y, drive, held inputs, k, dt) -> the state after step k."""
+
+class Stepper(NamedTuple):
+    """What takes the state over a step, as a solver's own methods do it."""
+
+    prepare: Callable[..., Any]
+    """H -> the system."""
+    start: Callable[..., Any]
+    """(system, y) -> what is carried."""
+    step: Callable[..., Any]
+    """(system, carried, drive, held inputs, k, dt) -> what is carried after step k."""
+    read: Callable[..., Any]
+    """(system, carried) -> y."""
 
 
-def reverse_mode(problem: Problem, step: StepMap) -> tuple[Float[Array, ""], Gradients]:
-    """(value, gradients) of the summed cost along the states that `step` produces."""
+def reverse_mode(problem: Problem, stepper: Stepper) -> tuple[Float[Array, ""], Gradients]:
+    """(value, gradients) of the summed cost along the states of `stepper`."""
     y0, pull_start = eqx.filter_vjp(problem.start, problem.H)
 
     @eqx.filter_value_and_grad
     def run(arguments):
         H, y, drive, held, dt = arguments
-        prepared = H.prepare()
+        system = stepper.prepare(H)
 
         def one(carry, k, row):
-            y, total = carry
-            y = step(prepared, y, drive, row.inputs, k, dt)
-            return (y, total + problem.cost_at(H, y, drive, row, k, dt)), None
+            state, total = carry
+            state = stepper.step(system, state, drive, row.inputs, k, dt)
+            y = stepper.read(system, state)
+            return (state, total + problem.cost_at(H, y, drive, row, k, dt)), None
 
         rows = Row(held, problem.rows.target)
-        (_, total), _ = problem.scan(one, (y, jnp.zeros((), dt.dtype)), rows=rows)
+        (_, total), _ = problem.scan(
+            one, (stepper.start(system, y), jnp.zeros((), dt.dtype)), rows=rows
+        )
         return total
 
     arguments = (problem.H, y0, problem.drive, problem.rows.inputs, problem.dt)

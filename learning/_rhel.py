@@ -4,7 +4,7 @@ from typing import final
 
 import jax.numpy as jnp
 
-from ._echo import echo_gradient
+from ._echo import check_echo, echo_gradient
 from ._estimator import Tangent, TwoSided
 from ._gradient import AbstractGradient
 
@@ -26,7 +26,7 @@ class RHEL(AbstractGradient):
             raise ValueError(f"epsilon must be positive, got {self.epsilon}")
 
     def check(self, H, solver):
-        solver.check_reversible(H)
+        check_echo(H, solver)
 
     def evaluate(self, problem):
         dtype = problem.dt.dtype
@@ -39,7 +39,7 @@ class ReversibleAdjoint(AbstractGradient):
     """The echo in the limit of small nudges: exact to rounding, constant memory."""
 
     def check(self, H, solver):
-        solver.check_reversible(H)
+        check_echo(H, solver)
 
     def evaluate(self, problem):
         return echo_gradient(problem, Tangent())

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, PyTree
 
-from physsim import AbstractHamiltonian, AbstractSplitting, Inputs, progress_bar
+from physsim import AbstractHamiltonian, AbstractSolver, Inputs, progress_bar
 
 from ._gradient import AbstractGradient, Cost, InitialState
 from ._rhel import ReversibleAdjoint
@@ -32,7 +32,7 @@ class Fit(eqx.Module):
 
 def fit(
     H: AbstractHamiltonian,
-    solver: AbstractSplitting,
+    solver: AbstractSolver,
     y0: InitialState,
     cost: Cost,
     *,

@@ -52,6 +52,14 @@ def is_quadratic(expr: sympy.Expr, symbols: tuple[sympy.Symbol, ...]) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
+def is_diagonal(expr: sympy.Expr, symbols: tuple[sympy.Symbol, ...]) -> bool:
+    """Whether the derivative by each symbol contains no other of `symbols`."""
+    variables = set(symbols)
+    pairs = zip(symbols, gradient(expr, symbols), strict=True)
+    return all(not (first.free_symbols & variables) - {symbol} for symbol, first in pairs)
+
+
+@functools.lru_cache(maxsize=1024)
 def is_even(expr: sympy.Expr, symbols: tuple[sympy.Symbol, ...]) -> bool:
     """Whether `expr` keeps its value when all of `symbols` change sign."""
     flipped = expr.subs({symbol: -symbol for symbol in symbols}, simultaneous=True)

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._hamiltonian import AbstractSeparableHamiltonian
+from ._hamiltonian import AbstractHamiltonian
 from ._inputs import Inputs
 from ._integrate import integrate
 from ._solution import Solution
-from ._solver import AbstractSplitting
+from ._solver import AbstractSolver
 from ._types import PhaseState
 
 
@@ -19,31 +19,38 @@ def energy_error(solution: Solution) -> Float[Array, " saves"]:
 
 
 def symplecticity_defect(
-    H: AbstractSeparableHamiltonian,
-    solver: AbstractSplitting,
+    H: AbstractHamiltonian,
+    solver: AbstractSolver,
     y: PhaseState,
     *,
     dt: float,
     u: Float[Array, " m"] | None = None,
+    rate: float = 0.0,
 ) -> Float[Array, ""]:
-    """max |M^T J M - J| of one step's Jacobian M at `y`; zero but for rounding."""
+    """max |M^T J M - exp(-rate dt) J| of one step's Jacobian M at `y`; zero but for rounding.
+
+    With uniform damping, G = rate * M, the flow is conformally symplectic (McLachlan &
+    Perlmutter, J. Geom. Phys. 39:276, 2001): pass its rate.
+    """
     n = y.q.size
     u = jnp.zeros(len(H.input_names), y.q.dtype) if u is None else u
-    prepared = H.prepare()
+    system = solver.prepare(H)
 
     def step(x):
-        z = solver.step(prepared, PhaseState(x[:n], x[n:]), jnp.asarray(dt, x.dtype), lambda c: u)
+        state = solver.start(system, PhaseState(x[:n], x[n:]))
+        z = solver.step(system, state, jnp.asarray(dt, x.dtype), lambda c: u)
+        z = solver.read(system, z)
         return jnp.concatenate([z.q, z.p])
 
     M = jax.jit(jax.jacfwd(step))(jnp.concatenate([y.q, y.p]))
     zero, one = jnp.zeros((n, n), M.dtype), jnp.eye(n, dtype=M.dtype)
     J = jnp.block([[zero, one], [-one, zero]])
-    return jnp.max(jnp.abs(M.T @ J @ M - J))
+    return jnp.max(jnp.abs(M.T @ J @ M - jnp.exp(-rate * dt) * J))
 
 
 def reversal_error(
-    H: AbstractSeparableHamiltonian,
-    solver: AbstractSplitting,
+    H: AbstractHamiltonian,
+    solver: AbstractSolver,
     y0: PhaseState,
     *,
     dt: float,

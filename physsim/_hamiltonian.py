@@ -1,10 +1,12 @@
 """What every Hamiltonian offers, and what a separable one adds.
 
 A Hamiltonian is a pytree whose array leaves are its parameters, so `jax.grad` with
-respect to it is dH/dtheta, in the shape of the Hamiltonian itself.
+respect to it is dH/dtheta, in the shape of the Hamiltonian itself. States are of shape
+[n], or [n, batch] with the batch on the trailing axis; energies are then scalars or [batch].
 """
 
 from abc import abstractmethod
+from typing import Any
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -19,55 +21,97 @@ class AbstractHamiltonian(eqx.Module):
     input_names: eqx.AbstractVar[tuple[str, ...]]
     """Names of the m inputs."""
 
+    is_even: eqx.AbstractVar[bool]
+    """Whether H(q, -p, u) = H(q, p, u): flipping the momenta then reverses time."""
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether the flow is Hamilton's, without damping or noise."""
+        return True
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the last input is the time, which a run feeds by itself."""
+        return False
+
+    @property
+    def conservative(self) -> "AbstractHamiltonian":
+        """The system without its losses."""
+        return self
+
     @abstractmethod
     def __call__(
-        self, q: Float[Array, " n"], p: Float[Array, " n"], u: Float[Array, " m"]
-    ) -> Float[Array, ""]:
+        self, q: Float[Array, "n *batch"], p: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
+    ) -> Float[Array, "*batch"]:
         """The energy."""
 
     @abstractmethod
     def vector_field(
-        self, q: Float[Array, " n"], p: Float[Array, " n"], u: Float[Array, " m"]
-    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-        """(dq/dt, dp/dt) = (dH/dp, -dH/dq)."""
+        self, q: Float[Array, "n *batch"], p: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
+    ) -> tuple[Float[Array, "n *batch"], Float[Array, "n *batch"]]:
+        """(dq/dt, dp/dt), which is (dH/dp, -dH/dq) without losses."""
 
     @abstractmethod
     def parameter_names(self) -> tuple[str, ...]:
         """One name a scalar parameter, in the order of the flattened array leaves."""
+
+    @abstractmethod
+    def prepare(self) -> Any:
+        """The same system with all that stays constant along a run computed once.
+
+        Differentiable: a gradient with respect to the result is pulled back through
+        the vector-Jacobian product of this method.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """How the energy was compiled, for people."""
 
 
 class AbstractSeparableHamiltonian(AbstractHamiltonian):
     """H = T(p) + V(q, u): what explicit splitting methods integrate."""
 
     kinetic_is_quadratic: eqx.AbstractVar[bool]
-    """Whether T has no terms beyond second order; Nystrom methods need it."""
+    """Whether T has no terms beyond second order in p."""
 
-    kinetic_is_even: eqx.AbstractVar[bool]
-    """Whether T(-p) = T(p): flipping the momenta then reverses time."""
+    kinetic_is_diagonal: eqx.AbstractVar[bool]
+    """Whether each velocity depends on its own momentum alone."""
+
+    potential_is_quadratic: eqx.AbstractVar[bool]
+    """Whether V has no terms beyond second order in q, so that forces are linear."""
+
+    @property
+    def is_nystrom(self) -> bool:
+        """Whether Runge-Kutta-Nystrom splittings keep their order."""
+        return self.kinetic_is_quadratic
 
     @abstractmethod
-    def kinetic(self, p: Float[Array, " n"]) -> Float[Array, ""]:
+    def kinetic(self, p: Float[Array, "n *batch"]) -> Float[Array, "*batch"]:
         """T(p)."""
 
     @abstractmethod
-    def potential(self, q: Float[Array, " n"], u: Float[Array, " m"]) -> Float[Array, ""]:
+    def potential(
+        self, q: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
+    ) -> Float[Array, "*batch"]:
         """V(q, u)."""
 
     @abstractmethod
-    def velocity(self, p: Float[Array, " n"]) -> Float[Array, " n"]:
+    def velocity(self, p: Float[Array, "n *batch"]) -> Float[Array, "n *batch"]:
         """dT/dp."""
 
     @abstractmethod
-    def force(self, q: Float[Array, " n"], u: Float[Array, " m"]) -> Float[Array, " n"]:
+    def force(
+        self, q: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
+    ) -> Float[Array, "n *batch"]:
         """-dV/dq."""
 
-    @abstractmethod
-    def prepare(self) -> "AbstractSeparableHamiltonian":
-        """The same energy with all that stays constant along a run computed once.
+    def drift(self, q: Any, p: Any, tau: Float[Array, ""], sums: Any) -> tuple[Any, Any]:
+        """The exact flow of T over the time `tau`, added up by `sums`."""
+        return sums.add(q, tau * self.velocity(sums.value(p))), p
 
-        Differentiable: a gradient with respect to the result is pulled back through
-        the vector-Jacobian product of this method.
-        """
+    def kick(self, q: Any, p: Any, tau: Float[Array, ""], u: Any, sums: Any) -> tuple[Any, Any]:
+        """The exact flow of V(., u) over the time `tau`, added up by `sums`."""
+        return q, sums.add(p, tau * self.force(sums.value(q), u))
 
     def __call__(self, q, p, u):
         return self.kinetic(p) + self.potential(q, u)

@@ -58,14 +58,21 @@ class SignedIncidence:
         return f"SignedIncidence({rows} x {columns}, {len(self.rows)} entries)"
 
     @property
+    def is_selection(self) -> bool:
+        """Whether every row has one +1, in a column of its own."""
+        rows, columns = self.shape
+        once = len(self.rows) == rows == len(np.unique(self.rows))
+        return bool(once and len(np.unique(self.columns)) == rows and (self.signs > 0).all())
+
+    @property
     def strategy(self) -> str:
         """How it is applied: `slices`, `gather` or `segment_sum`."""
         if len(self._runs) <= _MAX_RUNS:
             return "slices"
         return "gather" if self._degree <= _MAX_PADDED else "segment_sum"
 
-    def __call__(self, x: Float[Array, " columns"]) -> Float[Array, " rows"]:
-        """The product with a vector."""
+    def __call__(self, x: Float[Array, "columns *batch"]) -> Float[Array, "rows *batch"]:
+        """The product with a vector, or with each column of a batch."""
         return {
             "slices": self._by_slices,
             "gather": self._by_gather,
@@ -92,11 +99,12 @@ class SignedIncidence:
         return [(int(r), int(r + o), int(n), int(s)) for r, o, n, s in first]
 
     def _by_slices(self, x):
-        total = jnp.zeros(self.shape[0], x.dtype)
+        total = jnp.zeros((self.shape[0], *x.shape[1:]), x.dtype)
         for row, column, length, sign in self._runs:
-            piece = jax.lax.slice(x, (column,), (column + length,))
+            piece = jax.lax.slice_in_dim(x, column, column + length)
             padding = (row, self.shape[0] - row - length)
-            piece = piece if padding == (0, 0) else jnp.pad(piece, padding)
+            if padding != (0, 0):
+                piece = jnp.pad(piece, [padding] + [(0, 0)] * (x.ndim - 1))
             total = total + piece if sign > 0 else total - piece
         return total
 
@@ -116,10 +124,12 @@ class SignedIncidence:
 
     def _by_gather(self, x):
         index, sign = self._table
-        return sum(jnp.asarray(s, x.dtype) * x[i] for i, s in zip(index, sign, strict=True))
+        signs = jnp.asarray(sign, x.dtype).reshape(sign.shape + (1,) * (x.ndim - 1))
+        return sum(s * x[i] for i, s in zip(index, signs, strict=True))
 
     def _by_segments(self, x):
-        values = jnp.asarray(self.signs, x.dtype) * x[self.columns]
+        signs = jnp.asarray(self.signs, x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
+        values = signs * x[self.columns]
         return jax.ops.segment_sum(
             values, self.rows, num_segments=self.shape[0], indices_are_sorted=True
         )

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from ._hamiltonian import AbstractHamiltonian
 
-Inputs = Shaped[Array, "steps m"] | Callable[..., Any] | None
+Inputs = Shaped[Array, "*batch steps m"] | Callable[..., Any] | None
 """What users pass: an array [K, m], a callable t -> [m], or nothing."""
 
 
@@ -23,8 +23,8 @@ class AbstractDrive(eqx.Module):
 
     @abstractmethod
     def at(
-        self, row: PyTree, k: Int[Array, ""], fraction: float, dt: Float[Array, ""]
-    ) -> Float[Array, " m"]:
+        self, row: PyTree, k: Int[Array, ""], fraction: Any, dt: Float[Array, ""]
+    ) -> Float[Array, "m *batch"]:
         """The inputs at time (k + fraction) dt, `row` being the k-th row."""
 
 
@@ -51,18 +51,43 @@ class SampledDrive(AbstractDrive):
     function: Callable[..., Any]
 
     def at(self, row, k, fraction, dt):
-        # The clock counts steps from zero: accumulating dt loses digits in float32.
-        return self.function((k.astype(dt.dtype) + fraction) * dt)
+        return self.function(clock(k, fraction, dt))
+
+
+@final
+class ClockedDrive(AbstractDrive):
+    """Another drive with the time as one more input, the last."""
+
+    drive: AbstractDrive
+
+    @property
+    def function(self):
+        return getattr(self.drive, "function", None)
+
+    def at(self, row, k, fraction, dt):
+        u = self.drive.at(row, k, fraction, dt)
+        t = jnp.broadcast_to(clock(k, fraction, dt), (1, *u.shape[1:]))
+        return jnp.concatenate([u, t.astype(u.dtype)])
+
+
+def clock(k: Int[Array, ""], fraction: Any, dt: Float[Array, ""]) -> Float[Array, ""]:
+    """(k + fraction) dt: counted from zero, since accumulating dt loses digits in float32."""
+    return (k.astype(dt.dtype) + fraction) * dt
 
 
 def make_drive(
-    inputs: Inputs, H: AbstractHamiltonian, num_steps: int, dtype
-) -> tuple[AbstractDrive, Float[Array, "steps m"] | None]:
-    """(drive, rows) for what the user passed.
+    inputs: Inputs, H: AbstractHamiltonian, num_steps: int, dtype, batch: int | None = None
+) -> tuple[AbstractDrive, Float[Array, "steps m *batch"] | None]:
+    """(drive, rows) for what the user passed; a batch's own inputs come out trailing.
 
     Raises `ValueError` if the Hamiltonian's inputs are not fed, or in another shape.
     """
-    names = H.input_names
+    names = H.input_names[:-1] if H.has_clock else H.input_names
+    drive, rows = _plain_drive(inputs, names, num_steps, dtype, batch)
+    return (ClockedDrive(drive) if H.has_clock else drive), rows
+
+
+def _plain_drive(inputs, names, num_steps, dtype, batch):
     if inputs is None:
         if names:
             raise ValueError(
@@ -75,10 +100,13 @@ def make_drive(
         if shape != (len(names),):
             raise ValueError(f"inputs(t) must have shape ({len(names)},), got {shape}")
         return SampledDrive(inputs), None
-    rows = jnp.asarray(inputs)
-    if rows.shape != (num_steps, len(names)):
+    rows = jnp.asarray(inputs).astype(dtype)
+    shared = (num_steps, len(names))
+    if batch is not None and rows.shape == (batch, *shared):
+        return HeldDrive(), jnp.moveaxis(rows, 0, -1)
+    if rows.shape != shared:
         raise ValueError(
-            f"inputs must have shape (num_steps, inputs) = ({num_steps}, {len(names)}), "
-            f"got {rows.shape}"
+            f"inputs must have shape (num_steps, inputs) = {shared}"
+            f"{f' or {(batch, *shared)}' if batch else ''}, got {rows.shape}"
         )
-    return HeldDrive(), rows.astype(dtype)
+    return HeldDrive(), rows

@@ -6,39 +6,41 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from ._errors import DivergenceError
+from ._checks import check_finite, check_solution, check_start, check_state, check_steps, is_traced
 from ._hamiltonian import AbstractHamiltonian
 from ._inputs import AbstractDrive, Inputs, make_drive
+from ._noise import check_key, make_thermostat, step_keys
 from ._progress import progress_bar
 from ._solution import Solution
-from ._solver import AbstractSplitting
-from ._step_size import check_step
+from ._solver import AbstractSolver
 from ._types import PhaseState
 
 _CHUNKS = 100
+_CPU_BLOCK = 64
 
 
 def integrate(
     H: AbstractHamiltonian,
-    solver: AbstractSplitting,
+    solver: AbstractSolver,
     y0: PhaseState,
     *,
     dt: float | Float[Array, ""],
     num_steps: int,
     inputs: Inputs = None,
     save_every: int = 1,
+    key: Any = None,
     backward: bool = False,
     progress: bool = False,
     throw: bool = True,
 ) -> Solution:
     """Simulate `num_steps` steps of length `dt` from `y0`, saving every `save_every` steps.
 
-    `inputs` is an array [num_steps, m] held over each step, or a callable t -> [m] sampled
-    at the times of the integrator's stages. With `backward` the inputs run in reverse: from
+    `y0` has q and p of shape [n], or [B, n] for B samples at once. `inputs` is an array
+    [num_steps, m] held over each step ([B, num_steps, m] for inputs of each sample), or a
+    callable t -> [m] sampled at the times of the integrator's stages. `key` seeds the noise
+    of a system with a temperature. With `backward` the inputs run in reverse: from
     `solution.final.reverse()` the run then retraces itself. `progress` shows a bar.
 
     Raises `ValueError` for shapes, steps and methods that don't fit, and `DivergenceError`
@@ -46,25 +48,28 @@ def integrate(
     returns the trajectory as it is). Inside `jax.jit` the second is an equinox error.
     """
     solver.check(H)
-    y0 = check_state(H, y0)
+    check_key(H, key, backward)
+    y0 = check_state(H, y0, batched=True)
     check_steps(dt, num_steps, save_every)
-    dtype = y0.q.dtype
+    dtype, batch = y0.q.dtype, y0.q.shape[0] if y0.q.ndim == 2 else None
     step = jnp.asarray(dt, dtype)
-    drive, rows = make_drive(inputs, H, num_steps, dtype)
+    drive, rows = make_drive(inputs, H, num_steps, dtype, batch)
     traced = is_traced((H, y0, step, rows, drive))
     if throw and not traced:
+        check_finite(H)
         first = None if rows is None else rows[0]
-        start = drive.at(first, jnp.zeros((), int), 0.0, step)
-        check_step(H, solver, y0, start, float(dt))
+        check_start(H, solver, y0, drive.at(first, jnp.zeros((), int), 0.0, step), float(dt))
     order = jnp.arange(num_steps)
     if backward:
         order, rows = order[::-1], None if rows is None else rows[::-1]
-    run = _Run(H, solver, drive, step, backward)
+    if key is not None and batch is not None:
+        key = jax.random.split(key, batch)
+    run = _Run(H, solver, drive, step, key, backward)
     chunks = _CHUNKS if progress and not traced else 1
-    y, ys, energies = _in_chunks(run, y0, order, rows, save_every, chunks)
+    y, ys, energies = _in_blocks(run, y0, order, rows, save_every, chunks)
     ts = jnp.arange(num_steps // save_every + 1).astype(dtype) * save_every * step
     solution = Solution(ts, ys, energies, y, H.coordinates)
-    return _checked(solution, traced) if throw else solution
+    return check_solution(solution, solver, traced) if throw else solution
 
 
 @final
@@ -72,104 +77,104 @@ class _Run(eqx.Module):
     """What stays the same over all chunks of a run."""
 
     H: Any
-    solver: AbstractSplitting
+    solver: AbstractSolver
     drive: AbstractDrive
     dt: Float[Array, ""]
+    key: Any
     backward: bool = eqx.field(static=True)
+
+    def prepare(self):
+        """What the solver steps, and the thermostat of a noisy system."""
+        if self.key is None:
+            return self.solver.prepare(self.H), None
+        return self.solver.prepare(self.H.conservative), make_thermostat(self.H)
+
+    def energy(self, system, y, k, row, *, end: bool):
+        fraction = 1.0 if end != self.backward else 0.0
+        return system(y.q, y.p, self.drive.at(row, k, fraction, self.dt))
+
+
+def _in_blocks(run, y0, order, rows, save_every, chunks):
+    """The run of one sample, or of blocks of samples, the samples on the trailing axis.
+
+    On a CPU a block's state stays in the cache from step to step.
+    """
+    if y0.q.ndim == 1:
+        return _in_chunks(run, y0, order, rows, save_every, chunks)
+    batch = y0.q.shape[0]
+    size = min(batch, _CPU_BLOCK) if jax.default_backend() == "cpu" else batch
+    results = []
+    for start in range(0, batch, size):
+        part = slice(start, start + size)
+        block = run if run.key is None else eqx.tree_at(lambda r: r.key, run, run.key[part])
+        columns = jax.tree.map(lambda x, part=part: x[part].T, y0)
+        own = rows if rows is None or rows.ndim == 2 else rows[..., part]
+        results.append(_in_chunks(block, columns, order, own, save_every, chunks))
+    y, ys, energies = jax.tree.map(lambda *x: jnp.concatenate(x, axis=-1), *results)
+    rows_first = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), (y, ys, energies))
+    return rows_first
 
 
 def _in_chunks(run, y, order, rows, save_every, chunks):
     """The run, cut so that a progress bar can move; the states are the same in any cut."""
     saves = order.size // save_every
     size = -(-saves // chunks) * save_every
-    energy = _energy(run, y, order[0], None if rows is None else rows[0], end=False)
+    state, y, energy = _begin(run, y, order[0], None if rows is None else rows[0])
     ys, energies = [jax.tree.map(lambda x: x[None], y)], [energy[None]]
     bar = progress_bar("simulating", order.size) if chunks > 1 else contextlib.nullcontext()
     with bar as advance:
         for start in range(0, order.size, size):
             part = slice(start, start + size)
             cut = None if rows is None else rows[part]
-            y, (y_saved, e_saved) = _scan(run, y, order[part], cut, save_every)
+            state, (y_saved, e_saved) = _scan(run, state, order[part], cut, save_every)
             ys.append(y_saved)
             energies.append(e_saved)
             if advance is not None:
-                jax.block_until_ready(y)
+                jax.block_until_ready(state)
                 advance(order[part].size)
+    y = jax.tree.map(lambda x: x[-1], ys[-1])
     return y, jax.tree.map(lambda *parts: jnp.concatenate(parts), *ys), jnp.concatenate(energies)
 
 
 @eqx.filter_jit
-def _scan(run, y, order, rows, save_every):
-    H = run.H.prepare()
-
-    def one(y, x):
-        k, row = x
-        return run.solver.step(
-            H, y, run.dt, lambda c: run.drive.at(row, k, c, run.dt), backward=run.backward
-        ), None
-
-    def between_saves(y, x):
-        if save_every == 1:
-            y, _ = one(y, jax.tree.map(lambda v: v[0], x))
-        else:
-            y, _ = jax.lax.scan(one, y, x)
-        k, row = jax.tree.map(lambda v: v[-1], x)
-        return y, (y, _energy_at(run, H, y, k, row, 0.0 if run.backward else 1.0))
-
-    xs = jax.tree.map(lambda x: x.reshape(-1, save_every, *x.shape[1:]), (order, rows))
-    return jax.lax.scan(between_saves, y, xs)
+def _begin(run, y, k, row):
+    system, _ = run.prepare()
+    state = run.solver.start(system, y)
+    y = run.solver.read(system, state)
+    return state, y, run.energy(system, y, k, row, end=False)
 
 
 @eqx.filter_jit
-def _energy(run, y, k, row, *, end: bool):
-    return _energy_at(run, run.H.prepare(), y, k, row, 1.0 if end != run.backward else 0.0)
+def _scan(run, state, order, rows, save_every):
+    system, thermostat = run.prepare()
 
-
-def _energy_at(run, H, y, k, row, fraction):
-    return H(y.q, y.p, run.drive.at(row, k, fraction, run.dt))
-
-
-def check_state(H: AbstractHamiltonian, y: PhaseState) -> PhaseState:
-    """`y` as floating-point arrays; `ValueError` if it does not fit `H` or is not finite."""
-    n = len(H.coordinates)
-    q, p = jnp.asarray(y.q), jnp.asarray(y.p)
-    for name, x in (("q", q), ("p", p)):
-        if x.shape != (n,):
-            raise ValueError(f"the state's {name} must have shape ({n},), got {x.shape}")
-        if not is_traced(x) and not np.all(np.isfinite(np.asarray(x))):
-            raise ValueError(f"the initial state's {name} has entries that are not finite")
-    dtype = jnp.result_type(q, p)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        dtype = jnp.zeros(()).dtype
-    return PhaseState(q.astype(dtype), p.astype(dtype))
-
-
-def check_steps(dt, num_steps: int, save_every: int = 1) -> None:
-    """`ValueError` unless the step is positive and the counts fit."""
-    if not is_traced(dt) and not (np.isfinite(dt) and dt > 0):
-        raise ValueError(f"dt must be positive and finite, got {dt}")
-    if num_steps < 1 or save_every < 1 or num_steps % save_every:
-        raise ValueError(
-            f"num_steps ({num_steps}) must be a positive multiple of save_every ({save_every})"
+    def one(state, x):
+        k, row = x
+        first, second = (None, None) if thermostat is None else step_keys(run.key, k)
+        state = _thermal(run, system, thermostat, state, x, first, 0.0)
+        state = run.solver.step(
+            system, state, run.dt, lambda c: run.drive.at(row, k, c, run.dt), backward=run.backward
         )
+        return _thermal(run, system, thermostat, state, x, second, 1.0), None
+
+    def between_saves(state, x):
+        if save_every == 1:
+            state, _ = one(state, jax.tree.map(lambda v: v[0], x))
+        else:
+            state, _ = jax.lax.scan(one, state, x)
+        k, row = jax.tree.map(lambda v: v[-1], x)
+        y = run.solver.read(system, state)
+        return state, (y, run.energy(system, y, k, row, end=True))
+
+    xs = jax.tree.map(lambda x: x.reshape(-1, save_every, *x.shape[1:]), (order, rows))
+    return jax.lax.scan(between_saves, state, xs)
 
 
-def is_traced(tree) -> bool:
-    """Whether any leaf is a JAX tracer, so that its value can't be looked at."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
-
-
-def _checked(solution: Solution, traced: bool) -> Solution:
-    ys = solution.ys
-    if traced:
-        bad = ~(jnp.all(jnp.isfinite(ys.q)) & jnp.all(jnp.isfinite(ys.p)))
-        return eqx.error_if(solution, bad, "the run diverged: reduce dt or the drive")
-    finite = np.isfinite(np.asarray(ys.q)) & np.isfinite(np.asarray(ys.p))
-    if finite.all():
-        return solution
-    save, variable = np.argwhere(~finite)[0]
-    raise DivergenceError(
-        f"the run diverged between t = {float(solution.ts[save - 1]):.6g} and "
-        f"t = {float(solution.ts[save]):.6g}: {solution.coordinates[variable]} is no longer "
-        "finite. Reduce dt or the drive, or look at the trajectory with throw=False"
-    )
+def _thermal(run, system, thermostat, state, x, keys, fraction):
+    """Half a step of losses and noise, if there are any."""
+    if thermostat is None:
+        return state
+    k, row = x
+    y = run.solver.read(system, state)
+    y = thermostat(y, run.drive.at(row, k, fraction, run.dt), run.dt / 2, keys)
+    return run.solver.start(system, y)

@@ -1,203 +1,12 @@
-"""Hamiltonians of networks: sums of element energies, compiled per kind of element.
+"""Hamiltonians of networks: sums of element energies."""
 
-A kind is one local SymPy energy; a group holds all elements of a kind. The local energy
-is differentiated once, and the forces of a group are computed as one vector operation,
-so neither compile time nor code size grows with the number of elements.
-"""
-
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
-import numpy as np
-import sympy
-from jaxtyping import Array, Float
 
-from ._compile import compile_scalar, gradient, is_even, is_quadratic
+from ._element import AbstractEnergy
 from ._hamiltonian import AbstractSeparableHamiltonian
-from ._incidence import SignedIncidence
-
-
-@final
-@dataclass(frozen=True)
-class ElementKind:
-    """The energy of one element, in its terminal variables, parameters and inputs."""
-
-    name: str
-    energy: sympy.Expr
-    terminals: tuple[sympy.Symbol, ...]
-    parameters: tuple[sympy.Symbol, ...] = ()
-    inputs: tuple[sympy.Symbol, ...] = ()
-
-    def __post_init__(self):
-        unknown = self.energy.free_symbols - set(self.symbols)
-        if unknown:
-            raise ValueError(f"the energy of element kind {self.name} contains unknown {unknown}")
-
-    @property
-    def symbols(self) -> tuple[sympy.Symbol, ...]:
-        return (*self.terminals, *self.parameters, *self.inputs)
-
-
-class AbstractEnergy(eqx.Module):
-    """A part of a network's energy: a function of positions (or momenta) and inputs."""
-
-    is_quadratic: eqx.AbstractVar[bool]
-    is_even: eqx.AbstractVar[bool]
-
-    @abstractmethod
-    def __call__(self, x: Float[Array, " n"], u: Float[Array, " m"]) -> Float[Array, ""]:
-        """The energy."""
-
-    @abstractmethod
-    def slope(self, x: Float[Array, " n"], u: Float[Array, " m"]) -> Float[Array, " n"]:
-        """Its gradient in x."""
-
-    @abstractmethod
-    def prepare(self) -> "AbstractEnergy":
-        """The same energy with what is constant along a run computed once."""
-
-    @abstractmethod
-    def parameter_names(self) -> tuple[str, ...]:
-        """One name a scalar parameter, in leaf order."""
-
-
-@final
-class ElementGroup(AbstractEnergy):
-    """All M elements of one kind.
-
-    `terminals[t]` maps the n coordinates to the M values of terminal t; `parameters`
-    holds an array [M] for each parameter; `input_index[i]` says which of the network's
-    inputs feeds input i of each element.
-    """
-
-    kind: ElementKind = eqx.field(static=True)
-    terminals: tuple[SignedIncidence, ...] = eqx.field(static=True)
-    parameters: dict[str, Float[Array, " M"]]
-    labels: tuple[str, ...] = eqx.field(static=True)
-    input_index: tuple[tuple[int, ...], ...] = eqx.field(static=True)
-    is_quadratic: bool = eqx.field(static=True)
-    is_even: bool = eqx.field(static=True)
-
-    def __init__(
-        self,
-        kind: ElementKind,
-        terminals: Sequence[SignedIncidence],
-        parameters: Mapping[str, Float[Array, " M"]],
-        *,
-        labels: Sequence[str] | None = None,
-        input_index: Sequence[Sequence[int]] = (),
-    ):
-        self.kind = kind
-        self.terminals = tuple(terminals)
-        size = self.terminals[0].shape[0]
-        self.parameters = {s.name: jnp.asarray(parameters[s.name]) for s in kind.parameters}
-        for name, values in self.parameters.items():
-            if values.shape != (size,):
-                raise ValueError(
-                    f"parameter {name} of {kind.name}: expected shape ({size},), got {values.shape}"
-                )
-        self.labels = tuple(labels or (f"{kind.name}[{i}]" for i in range(size)))
-        self.input_index = tuple(tuple(index) for index in input_index)
-        self.is_quadratic = is_quadratic(kind.energy, kind.terminals)
-        self.is_even = is_even(kind.energy, kind.terminals)
-
-    def _evaluate(self, expr, x, u):
-        values = [terminal(x) for terminal in self.terminals]
-        values += [self.parameters[s.name] for s in self.kind.parameters]
-        values += [u[np.asarray(index)] for index in self.input_index]
-        return compile_scalar(expr, self.kind.symbols)(*values)
-
-    def energies(self, x, u) -> Float[Array, " M"]:
-        """The energy of each element."""
-        return self._evaluate(self.kind.energy, x, u)
-
-    def currents(self, x, u) -> tuple[Float[Array, " M"], ...]:
-        """The derivative of each element's energy by each of its terminal variables."""
-        return tuple(
-            self._evaluate(d, x, u) for d in gradient(self.kind.energy, self.kind.terminals)
-        )
-
-    def __call__(self, x, u):
-        return jnp.sum(self.energies(x, u))
-
-    def slope(self, x, u):
-        pairs = zip(self.terminals, self.currents(x, u), strict=True)
-        parts = [terminal.T(current) for terminal, current in pairs]
-        return sum(parts[1:], start=parts[0])
-
-    def prepare(self):
-        return self
-
-    def parameter_names(self):
-        # Leaves of a dict come sorted by key.
-        return tuple(f"{label}.{name}" for name in sorted(self.parameters) for label in self.labels)
-
-
-@final
-class InverseQuadratic(AbstractEnergy):
-    """x^T M^-1 x / 2 with M = diag(tree) + K^T diag(cotree) K.
-
-    The energy of charges on a tree of capacitors with further capacitors across it; with
-    none of these (`cotree` None) M is diagonal and is never built.
-    """
-
-    tree: Float[Array, " n"]
-    cotree: Float[Array, " k"] | None
-    incidence: SignedIncidence = eqx.field(static=True)
-    labels: tuple[str, ...] = eqx.field(static=True)
-    is_quadratic: bool = eqx.field(static=True, default=True)
-    is_even: bool = eqx.field(static=True, default=True)
-
-    def apply(self, v: Float[Array, " n"]) -> Float[Array, " n"]:
-        """M v: the charges that go with tree voltages."""
-        charges = self.tree * v
-        if self.cotree is None:
-            return charges
-        return charges + self.incidence.T(self.cotree * self.incidence(v))
-
-    def prepare(self):
-        if self.cotree is None:
-            return self
-        k = jnp.asarray(self.incidence.dense(), self.tree.dtype)
-        matrix = jnp.diag(self.tree) + k.T @ (self.cotree[:, None] * k)
-        identity = jnp.eye(self.tree.size, dtype=self.tree.dtype)
-        return QuadraticForm(jsl.cho_solve(jsl.cho_factor(matrix), identity))
-
-    def __call__(self, x, u):
-        return 0.5 * jnp.dot(x, self.slope(x, u))
-
-    def slope(self, x, u):
-        return x / self.tree if self.cotree is None else self.prepare().slope(x, u)
-
-    def parameter_names(self):
-        return self.labels
-
-
-@final
-class QuadraticForm(AbstractEnergy):
-    """x^T A x / 2 with a dense symmetric matrix A."""
-
-    matrix: Float[Array, "n n"]
-    is_quadratic: bool = eqx.field(static=True, default=True)
-    is_even: bool = eqx.field(static=True, default=True)
-
-    def __call__(self, x, u):
-        return 0.5 * jnp.dot(x, self.matrix @ x)
-
-    def slope(self, x, u):
-        return self.matrix @ x
-
-    def prepare(self):
-        return self
-
-    def parameter_names(self):
-        size = self.matrix.shape[0]
-        return tuple(f"A[{i},{j}]" for i in range(size) for j in range(size))
 
 
 @final
@@ -214,13 +23,23 @@ class NetworkHamiltonian(AbstractSeparableHamiltonian):
         return all(part.is_quadratic for part in self.kinetic_parts)
 
     @property
-    def kinetic_is_even(self) -> bool:
+    def kinetic_is_diagonal(self) -> bool:
+        return all(part.is_diagonal for part in self.kinetic_parts)
+
+    @property
+    def potential_is_quadratic(self) -> bool:
+        return all(part.is_quadratic for part in self.potential_parts)
+
+    @property
+    def is_even(self) -> bool:
         return all(part.is_even for part in self.kinetic_parts)
 
     def kinetic(self, p):
         return _sum(part(p, _no_inputs(p)) for part in self.kinetic_parts)
 
     def potential(self, q, u):
+        if not self.potential_parts:
+            return jnp.zeros(q.shape[1:], q.dtype)
         return _sum(part(q, u) for part in self.potential_parts)
 
     def velocity(self, p):
@@ -242,6 +61,12 @@ class NetworkHamiltonian(AbstractSeparableHamiltonian):
     def parameter_names(self):
         parts = (*self.kinetic_parts, *self.potential_parts)
         return tuple(name for part in parts for name in part.parameter_names())
+
+    def describe(self):
+        lines = [f"network of {len(self.coordinates)} coordinates, a sum over kinds of element"]
+        lines += [f"  T: {part.describe()}" for part in self.kinetic_parts]
+        lines += [f"  V: {part.describe()}" for part in self.potential_parts]
+        return "\n".join(lines)
 
 
 def _no_inputs(x):

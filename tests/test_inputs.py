@@ -120,7 +120,7 @@ def test_states_that_do_not_fit():
     problem = duffing_chain(10)
     options = {"dt": 0.1, "num_steps": 10, "inputs": problem.inputs}
     for state, message in (
-        (PhaseState(jnp.zeros(2), jnp.zeros(2)), r"shape \(3,\), got \(2,\)"),
+        (PhaseState(jnp.zeros(2), jnp.zeros(2)), r"shape \(3,\) or \(batch, 3\), got \(2,\)"),
         (PhaseState(jnp.zeros(3), jnp.full(3, jnp.inf)), "p has entries that are not finite"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 import learning
 from circuits import Circuit, Readout, Result
-from physsim import AbstractSplitting, integrate
+from physsim import AbstractSolver, integrate
 
 
 @final
@@ -33,7 +33,7 @@ class Experiment:
     """Arguments of a gradient method; `dt` is dimensionless, targets in SI."""
 
     circuit: Circuit
-    solver: AbstractSplitting
+    solver: AbstractSolver
     cost: MeanSquare
     dt: float
     num_steps: int

@@ -1,0 +1,321 @@
+"""Linear losses, in parallel with the masses and in series with the springs.
+
+    dq/dt =  dH/dp - R dH/dq          dp/dt = -dH/dq - G dH/dp
+
+G and R are symmetric and positive semidefinite. In a circuit G are conductances across
+capacitors and R resistances in series with inductors. The lossy drift (T and G) and the
+lossy kick (V and R) are linear and solved exactly, so a splitting keeps its order.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ._hamiltonian import AbstractSeparableHamiltonian
+
+Losses = Float[Array, " n"] | Float[Array, "n n"]
+
+
+@final
+class DampedHamiltonian(AbstractSeparableHamiltonian):
+    """`H` with losses and, with a temperature, their noise; made by `physsim.damped`."""
+
+    H: AbstractSeparableHamiltonian
+    conductance: Losses | None
+    resistance: Losses | None
+    temperature: Float[Array, ""] | None
+
+    @property
+    def coordinates(self):
+        return self.H.coordinates
+
+    @property
+    def input_names(self):
+        return self.H.input_names
+
+    @property
+    def has_clock(self):
+        return self.H.has_clock
+
+    @property
+    def is_even(self):
+        return self.H.is_even
+
+    @property
+    def is_lossless(self):
+        return False
+
+    @property
+    def conservative(self):
+        return self.H
+
+    @property
+    def kinetic_is_quadratic(self):
+        return self.H.kinetic_is_quadratic
+
+    @property
+    def kinetic_is_diagonal(self):
+        return self.H.kinetic_is_diagonal
+
+    @property
+    def potential_is_quadratic(self):
+        return self.H.potential_is_quadratic
+
+    @property
+    def is_nystrom(self):
+        # A kick that moves q breaks the Nystrom order conditions.
+        return self.H.is_nystrom and self.resistance is None
+
+    def kinetic(self, p):
+        return self.H.kinetic(p)
+
+    def potential(self, q, u):
+        return self.H.potential(q, u)
+
+    def velocity(self, p):
+        return self.H.velocity(p)
+
+    def force(self, q, u):
+        return self.H.force(q, u)
+
+    def vector_field(self, q, p, u):
+        velocity, force = self.H.vector_field(q, p, u)
+        return (
+            velocity + _times(self.resistance, force),
+            force - _times(self.conductance, velocity),
+        )
+
+    def prepare(self):
+        return LossyFlows(self, self.H.prepare(), *self.relaxations())
+
+    def relaxations(self) -> tuple["AbstractRelaxation | None", "AbstractRelaxation | None"]:
+        """How momenta relax by G, and positions by R."""
+        H, n = self.H, len(self.coordinates)
+        parallel = series = None
+        if self.conductance is not None:
+            rest = jnp.zeros(n, self.conductance.dtype)
+            diagonal = H.kinetic_is_diagonal
+            parallel = _relaxation(H.velocity, rest, self.conductance, diagonal)
+        if self.resistance is not None:
+            rest = jnp.zeros(n, self.resistance.dtype)
+            u = jnp.zeros(len(self.input_names), rest.dtype)
+            series = _relaxation(lambda q: -H.force(q, u), rest, self.resistance, False)
+        return parallel, series
+
+    def parameter_names(self):
+        names = list(self.H.parameter_names())
+        for letter, losses in (("G", self.conductance), ("R", self.resistance)):
+            if losses is not None:
+                index = np.ndindex(losses.shape)
+                names += [f"{letter}[{','.join(map(str, i))}]" for i in index]
+        return (*names, "temperature") if self.temperature is not None else tuple(names)
+
+    def describe(self):
+        lines = [self.H.describe()]
+        named = {"conductance G": self.conductance, "resistance R": self.resistance}
+        for name, losses in named.items():
+            if losses is not None:
+                lines.append(f"  {name}: {'diagonal' if losses.ndim == 1 else 'dense matrix'}")
+        if self.temperature is not None:
+            lines.append("  thermal noise of these losses")
+        return "\n".join(lines)
+
+
+class AbstractRelaxation(eqx.Module):
+    """The exact solution of s' = -A L s, with A and L symmetric and L >= 0.
+
+    s is the velocity (A inverse masses, L conductances) or the force (A stiffnesses, L
+    resistances).
+    """
+
+    @abstractmethod
+    def travel(self, s: Float[Array, "n *batch"], tau: Float[Array, ""]) -> Array:
+        """The integral of s over `tau`, from its value at the start."""
+
+    @abstractmethod
+    def loss(self, s: Float[Array, "n *batch"], tau: Float[Array, ""]) -> Array:
+        """L times that integral."""
+
+    @abstractmethod
+    def noise(self, normal: Float[Array, "n *batch"], tau, temperature) -> Array:
+        """What white noise of spectral density 2 kT L leaves after `tau`; `normal` is N(0, 1)."""
+
+
+@final
+class DiagonalRelaxation(AbstractRelaxation):
+    """A and L diagonal: every entry relaxes alone."""
+
+    rates: Float[Array, " n"]
+    losses: Float[Array, " n"]
+
+    def travel(self, s, tau):
+        return _rows(tau * _phi1(self.rates * tau), s) * s
+
+    def loss(self, s, tau):
+        return _rows(self.losses, s) * self.travel(s, tau)
+
+    def noise(self, normal, tau, temperature):
+        variance = 2.0 * temperature * self.losses * tau * _phi1(2.0 * self.rates * tau)
+        return _rows(jnp.sqrt(variance), normal) * normal
+
+
+@final
+class ModalRelaxation(AbstractRelaxation):
+    """L = S S, S A S = W diag(rates) W^T: no inverse of what may be singular is needed."""
+
+    rates: Float[Array, " n"]
+    right: Float[Array, "n n"]
+    """W^T S."""
+    coupled: Float[Array, "n n"]
+    """A S W."""
+
+    def travel(self, s, tau):
+        inner = self.right @ s
+        return tau * s - self.coupled @ (_rows(tau * tau * _phi2(self.rates * tau), s) * inner)
+
+    def loss(self, s, tau):
+        return self.right.T @ (_rows(tau * _phi1(self.rates * tau), s) * (self.right @ s))
+
+    def noise(self, normal, tau, temperature):
+        variance = 2.0 * temperature * tau * _phi1(2.0 * self.rates * tau)
+        return self.right.T @ (_rows(jnp.sqrt(variance), normal) * normal)
+
+
+@final
+class LossyFlows(eqx.Module):
+    """What splittings and collocations step: drifts with G, kicks with R."""
+
+    damped: DampedHamiltonian
+    H: Any
+    parallel: AbstractRelaxation | None
+    series: AbstractRelaxation | None
+
+    def __call__(self, q, p, u):
+        return self.H(q, p, u)
+
+    def vector_field(self, q, p, u):
+        velocity, force = self.H.vector_field(q, p, u)
+        damped = self.damped
+        return (
+            velocity + _times(damped.resistance, force),
+            force - _times(damped.conductance, velocity),
+        )
+
+    def drift(self, q, p, tau, sums):
+        if self.parallel is None:
+            return self.H.drift(q, p, tau, sums)
+        velocity = self.H.velocity(sums.value(p))
+        return (
+            sums.add(q, self.parallel.travel(velocity, tau)),
+            sums.add(p, -self.parallel.loss(velocity, tau)),
+        )
+
+    def kick(self, q, p, tau, u, sums):
+        if self.series is None:
+            return self.H.kick(q, p, tau, u, sums)
+        force = self.H.force(sums.value(q), u)
+        return (
+            sums.add(q, self.series.loss(force, tau)),
+            sums.add(p, self.series.travel(force, tau)),
+        )
+
+
+def damped(
+    H: AbstractSeparableHamiltonian,
+    *,
+    conductance: Any = None,
+    resistance: Any = None,
+    temperature: Any = None,
+) -> DampedHamiltonian:
+    """`H` with linear losses: dp/dt loses G dH/dp, dq/dt loses R dH/dq.
+
+    `conductance` G and `resistance` R are scalars, vectors [n] (diagonal) or symmetric
+    positive semidefinite matrices [n, n]. G needs T quadratic in p, R needs V quadratic in
+    q. `temperature` is k_B T in units of energy; runs then need a random key, and end up
+    in the canonical distribution exp(-H / k_B T).
+
+    Raises `ValueError` where these do not hold.
+    """
+    n = len(H.coordinates)
+    if conductance is None and resistance is None:
+        raise ValueError("pass conductance, resistance or both: without losses there is no damping")
+    if conductance is not None and not H.kinetic_is_quadratic:
+        raise ValueError("conductance needs T quadratic in p: its damped drift has no closed form")
+    if resistance is not None and not H.potential_is_quadratic:
+        raise ValueError("resistance needs V quadratic in q: its damped kick has no closed form")
+    kT = None if temperature is None else jnp.asarray(temperature, float)
+    if kT is not None and not float(kT) >= 0:
+        raise ValueError(f"the temperature must not be negative, got {temperature}")
+    return DampedHamiltonian(
+        H, _losses("conductance", conductance, n), _losses("resistance", resistance, n), kT
+    )
+
+
+def _losses(name: str, value: Any, n: int) -> Losses | None:
+    if value is None:
+        return None
+    x = np.asarray(value, float)
+    if x.ndim == 0:
+        x = np.full(n, x)
+    if x.shape not in ((n,), (n, n)):
+        raise ValueError(f"{name} must be a scalar or of shape ({n},) or ({n}, {n}), got {x.shape}")
+    if not np.all(np.isfinite(x)):
+        raise ValueError(f"{name} has entries that are not finite")
+    if x.ndim == 2 and not np.allclose(x, x.T, rtol=1e-12, atol=0):
+        raise ValueError(f"{name} must be symmetric; a skew part is no loss")
+    lowest = x.min() if x.ndim == 1 else np.linalg.eigvalsh(x)[0]
+    if lowest < -1e-12 * np.abs(x).max():
+        raise ValueError(f"{name} must be positive semidefinite: it would supply energy")
+    return jnp.asarray(value if np.shape(value) == x.shape else x, float)
+
+
+def _relaxation(
+    slope: Callable[[Array], Array], rest: Array, losses: Losses, diagonal: bool
+) -> AbstractRelaxation:
+    if diagonal and losses.ndim == 1:
+        a = jax.jvp(slope, (rest,), (jnp.ones_like(rest),))[1]
+        return DiagonalRelaxation(a * losses, losses)
+    A = jax.jacfwd(slope)(rest)
+    root = jnp.diag(jnp.sqrt(losses)) if losses.ndim == 1 else _square_root(losses)
+    inner = root @ A @ root
+    rates, modes = jnp.linalg.eigh((inner + inner.T) / 2)
+    right = modes.T @ root
+    return ModalRelaxation(rates, right, A @ right.T)
+
+
+def _square_root(matrix):
+    values, vectors = jnp.linalg.eigh(matrix)
+    return (vectors * jnp.sqrt(jnp.maximum(values, 0.0))) @ vectors.T
+
+
+def _phi1(z):
+    """(1 - exp(-z)) / z."""
+    small = jnp.abs(z) < 1e-8
+    safe = jnp.where(small, 1.0, z)
+    return jnp.where(small, 1.0 - z / 2, -jnp.expm1(-safe) / safe)
+
+
+def _phi2(z):
+    """(exp(-z) - 1 + z) / z^2; a series where the difference would cancel."""
+    small = jnp.abs(z) < 0.5
+    safe = jnp.where(small, 1.0, z)
+    series = jnp.zeros_like(z)
+    for k in range(16, 1, -1):
+        series = (1.0 - z * series) / k
+    return jnp.where(small, series, (jnp.expm1(-safe) + safe) / safe**2)
+
+
+def _rows(values, like):
+    return values.reshape(values.shape + (1,) * (like.ndim - 1))
+
+
+def _times(matrix, x):
+    if matrix is None:
+        return jnp.zeros_like(x)
+    return matrix @ x if matrix.ndim == 2 else _rows(matrix, x) * x

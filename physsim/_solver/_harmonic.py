@@ -1,0 +1,157 @@
+"""Splittings with the harmonic part exact: for weakly nonlinear networks."""
+
+from abc import abstractmethod
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
+from .._types import PhaseState
+from ._splitting import AbstractSplitting
+from ._tableau import Flow, SplittingTableau, palindrome
+
+_SOURCE = "Blanes, Casas, Farres, Laskar, Makazaga & Murua, Appl. Numer. Math. 68:58 (2013)"
+
+_ABA864 = SplittingTableau(
+    name="ABA864",
+    order=4,
+    first=Flow.DRIFT,
+    a=palindrome((0.07113342649822312, 0.24115342795664013, 0.5214117617728147), odd=False),
+    b=palindrome((0.18308368747219722, 0.3107828598985748, -0.026564618511958793), odd=True),
+    source=_SOURCE,
+)
+
+_ABA1064 = SplittingTableau(
+    name="ABA1064",
+    order=4,
+    first=Flow.DRIFT,
+    a=palindrome(
+        (0.03809449742241219, 0.14529871611691375, 0.20762769572554118, 0.43590970365152604),
+        odd=True,
+    ),
+    b=palindrome((0.0958588808370752, 0.20444615314299874, 0.2170703479789911), odd=False),
+    source=_SOURCE,
+)
+
+
+@final
+class HarmonicSplit(eqx.Module):
+    """H in the normal coordinates of its harmonic part: q = B X, p = B^-T Y.
+
+    The drift turns each mode by its angle; the kick is what is left of the force.
+    `frequencies` [n], zero for modes that are free or unstable (they drift straight).
+    """
+
+    H: AbstractSeparableHamiltonian
+    basis: Float[Array, "n n"]
+    inverse: Float[Array, "n n"]
+    frequencies: Float[Array, " n"]
+
+    def __call__(self, q, p, u):
+        return self.H(q, p, u)
+
+    def drift(self, q, p, tau, sums):
+        """Rotation by omega tau as three shears, each of which keeps areas to the last bit."""
+        omega = _column(self.frequencies, sums.value(q))
+        angle = omega * tau
+        half_turns = jnp.round(angle / np.pi)
+        rest = angle - half_turns * np.pi
+        slide = jnp.where(omega > 0, jnp.tan(rest / 2), tau / 2)
+        turn = jnp.where(omega > 0, jnp.sin(rest), 0.0)
+        sign = 1.0 - 2.0 * (half_turns % 2)
+        q = sums.add(q, slide * sums.value(p))
+        p = sums.add(p, -turn * sums.value(q))
+        q = sums.add(q, slide * sums.value(p))
+        return jax.tree.map(lambda x: sign * x, (q, p))
+
+    def kick(self, q, p, tau, u, sums):
+        modes = sums.value(q)
+        rest = self.basis.T @ self.H.force(self.basis @ modes, u)
+        return q, sums.add(p, tau * (rest + _column(self.frequencies, modes) * modes))
+
+
+def harmonic_split(H: AbstractSeparableHamiltonian) -> HarmonicSplit:
+    """The harmonic part of `H` about q = 0 without inputs, diagonalised."""
+    n, u = len(H.coordinates), jnp.zeros(len(H.input_names))
+    rest = jnp.zeros(n)
+    inverse_mass = jax.jacfwd(H.velocity)(rest)
+    stiffness = -jax.jacfwd(lambda q: H.force(q, u))(rest)
+    root = jnp.linalg.cholesky((inverse_mass + inverse_mass.T) / 2)
+    squares, modes = jnp.linalg.eigh(root.T @ ((stiffness + stiffness.T) / 2) @ root)
+    threshold = 64 * n * jnp.finfo(rest.dtype).eps * jnp.max(jnp.abs(squares))
+    oscillates = squares > threshold
+    frequencies = jnp.where(oscillates, jnp.sqrt(jnp.where(oscillates, squares, 1.0)), 0.0)
+    scale = jnp.where(oscillates, frequencies, 1.0) ** 0.5
+    basis = (root @ modes) / scale
+    inverse = scale[:, None] * jax.scipy.linalg.solve_triangular(root.T, modes, lower=False).T
+    # inverse^T = root^-T modes scale; then p = inverse^T Y and X = inverse' q below.
+    return HarmonicSplit(H, basis, inverse, frequencies)
+
+
+class AbstractHarmonicSplitting(AbstractSplitting):
+    """A splitting into the exact harmonic flow and the rest of the force.
+
+    The error is proportional to the nonlinearity, so steps may be as long as a fast
+    period. The modes are dense matrices: for networks of up to some hundred nodes.
+    """
+
+    @property
+    @abstractmethod
+    def tableau(self) -> SplittingTableau:
+        """The method itself."""
+
+    @property
+    def stability_limit(self):
+        return float("inf")
+
+    def check(self, H: AbstractHamiltonian) -> None:
+        super().check(H)
+        assert isinstance(H, AbstractSeparableHamiltonian)
+        if not (H.is_nystrom and H.is_lossless):
+            raise ValueError(f"{self.name} needs T quadratic in p and a lossless system")
+
+    def check_echo(self, H):
+        raise ValueError(
+            f"an echo of {self.name} does not give gradients: the parts of its harmonic energy "
+            "are not constant along its flow. Use SRKN11b()"
+        )
+
+    def prepare(self, H):
+        return harmonic_split(H.prepare())
+
+    def start(self, system, y):
+        return PhaseState(*_to_modes(system, y.q, y.p))
+
+    def read(self, system, state):
+        return PhaseState(system.basis @ state.q, system.inverse.T @ state.p)
+
+
+def _to_modes(system, q, p):
+    return system.inverse @ q, system.basis.T @ p
+
+
+def _column(values, like):
+    """`values` [n] in a shape that multiplies `like` [n] or [n, batch]."""
+    return values.reshape(values.shape + (1,) * (like.ndim - 1))
+
+
+@final
+class ABA864(AbstractHarmonicSplitting):
+    """Order (8, 6, 4) in (step, step^2 eps.., nonlinearity): 7 forces a step."""
+
+    @property
+    def tableau(self):
+        return _ABA864
+
+
+@final
+class ABA1064(AbstractHarmonicSplitting):
+    """Order (10, 6, 4): 8 forces a step."""
+
+    @property
+    def tableau(self):
+        return _ABA1064
