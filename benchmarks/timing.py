@@ -1,0 +1,32 @@
+"""Times that can be compared on a machine which does other things as well."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+
+
+def seconds(call: Callable) -> float:
+    """How long one call takes, JAX's results waited for."""
+    start = time.perf_counter()
+    jax.block_until_ready(call())
+    return time.perf_counter() - start
+
+
+def steps_for(call: Callable[[int], object], target: float, first: int = 8) -> int:
+    """A number of steps that takes about `target` seconds."""
+    steps = first
+    call(steps)
+    while (taken := seconds(lambda: call(steps))) < target / 4 and steps < 10**8:
+        steps = int(steps * min(max(target / max(taken, 1e-9) / 2, 2), 100))
+    return max(1, int(steps * target / taken))
+
+
+def interleaved(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
+    """The median time of each call, all of them taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(seconds(call))
+    return {name: statistics.median(values) for name, values in times.items()}
