@@ -154,7 +154,9 @@ class ElementGroup(AbstractEnergy):
     def parameter_names(self):
         # Leaves of a dict come sorted by key.
         return tuple(
-            name for key in sorted(self.parameters) for name in self._names(key, self.parameters[key])
+            name
+            for key in sorted(self.parameters)
+            for name in self._names(key, self.parameters[key])
         )
 
     def _names(self, key, values):
@@ -196,7 +198,7 @@ class InverseQuadratic(AbstractEnergy):
 
     def prepare(self):
         if self.cotree is None:
-            return self
+            return DiagonalForm(1.0 / self.tree)
         k = jnp.asarray(self.incidence.dense(), self.tree.dtype)
         matrix = jnp.diag(self.tree) + k.T @ (self.cotree[:, None] * k)
         identity = jnp.eye(self.tree.size, dtype=self.tree.dtype)
@@ -216,6 +218,31 @@ class InverseQuadratic(AbstractEnergy):
         if self.cotree is None:
             return f"{size} masses: x^2/2M, diagonal"
         return f"{size} masses coupled by {self.cotree.size} more: x^T M^-1 x / 2, dense inverse"
+
+
+@final
+class DiagonalForm(AbstractEnergy):
+    """sum of a x^2 / 2, with a vector a: reciprocal masses, since divisions are slow."""
+
+    diagonal: Float[Array, " n"]
+    is_quadratic: bool = eqx.field(static=True, default=True)
+    is_even: bool = eqx.field(static=True, default=True)
+    is_diagonal: bool = eqx.field(static=True, default=True)
+
+    def __call__(self, x, u):
+        return 0.5 * jnp.sum(x * self.slope(x, u), axis=0)
+
+    def slope(self, x, u):
+        return _rows(self.diagonal, x) * x
+
+    def prepare(self):
+        return self
+
+    def parameter_names(self):
+        return tuple(f"a[{i}]" for i in range(self.diagonal.size))
+
+    def describe(self):
+        return f"{self.diagonal.size} terms: a x^2 / 2"
 
 
 @final
