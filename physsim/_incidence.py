@@ -99,14 +99,18 @@ class SignedIncidence:
         return [(int(r), int(r + o), int(n), int(s)) for r, o, n, s in first]
 
     def _by_slices(self, x):
-        total = jnp.zeros((self.shape[0], *x.shape[1:]), x.dtype)
-        for row, column, length, sign in self._runs:
+        # Positive runs first: a sum that starts from a piece needs no zero and no negation.
+        total = None
+        for row, column, length, sign in sorted(self._runs, key=lambda run: -run[3]):
             piece = jax.lax.slice_in_dim(x, column, column + length)
             padding = (row, self.shape[0] - row - length)
             if padding != (0, 0):
                 piece = jnp.pad(piece, [padding] + [(0, 0)] * (x.ndim - 1))
-            total = total + piece if sign > 0 else total - piece
-        return total
+            if total is None:
+                total = piece if sign > 0 else -piece
+            else:
+                total = total + piece if sign > 0 else total - piece
+        return jnp.zeros((self.shape[0], *x.shape[1:]), x.dtype) if total is None else total
 
     @functools.cached_property
     def _degree(self) -> int:
