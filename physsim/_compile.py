@@ -11,13 +11,17 @@ import jax.numpy as jnp
 import sympy
 from jaxtyping import Array
 
+from ._trigonometry import fast_cos, fast_sin
+
+_MODULES = [{"sin": fast_sin, "cos": fast_cos}, "jax"]
+
 
 @functools.lru_cache(maxsize=1024)
 def compile_vector(
     exprs: tuple[sympy.Expr, ...], args: tuple[sympy.Symbol, ...]
 ) -> Callable[..., list[Array]]:
     """A JAX function of `args` for several expressions that share subexpressions."""
-    function = sympy.lambdify(args, list(exprs), modules="jax", cse=True)
+    function = sympy.lambdify(args, list(exprs), modules=_MODULES, cse=True)
 
     def evaluate(*values):
         # A constant expression comes out as a bare number: give it shape and dtype.
