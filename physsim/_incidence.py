@@ -60,7 +60,7 @@ class SignedIncidence:
     @property
     def is_selection(self) -> bool:
         """Whether every row has one +1, in a column of its own."""
-        rows, columns = self.shape
+        rows = self.shape[0]
         once = len(self.rows) == rows == len(np.unique(self.rows))
         return bool(once and len(np.unique(self.columns)) == rows and (self.signs > 0).all())
 
@@ -106,30 +106,38 @@ class SignedIncidence:
             padding = (row, self.shape[0] - row - length)
             if padding != (0, 0):
                 piece = jnp.pad(piece, [padding] + [(0, 0)] * (x.ndim - 1))
-            if total is None:
-                total = piece if sign > 0 else -piece
-            else:
-                total = total + piece if sign > 0 else total - piece
-        return jnp.zeros((self.shape[0], *x.shape[1:]), x.dtype) if total is None else total
+            total = _plus(total, piece, sign)
+        return self._zeros(x) if total is None else total
+
+    def _zeros(self, x):
+        return jnp.zeros((self.shape[0], *x.shape[1:]), x.dtype)
 
     @functools.cached_property
     def _degree(self) -> int:
         return int(np.bincount(self.rows, minlength=1).max()) if len(self.rows) else 0
 
     @functools.cached_property
-    def _table(self) -> tuple[np.ndarray, np.ndarray]:
-        """Columns and signs, one line a row, padded with sign 0."""
+    def _table(self) -> list[tuple[np.ndarray, np.ndarray | int]]:
+        """Columns and signs in slots, positive entries first; absent entries have sign 0.
+
+        A slot that is full and of one sign has that sign as a number.
+        """
+        order = np.lexsort((self.columns, -self.signs, self.rows))
         starts = np.searchsorted(self.rows, np.arange(self.shape[0]))
         slot = np.arange(len(self.rows)) - starts[self.rows]
         index = np.zeros((self._degree, self.shape[0]), np.int32)
         sign = np.zeros((self._degree, self.shape[0]), np.int8)
-        index[slot, self.rows], sign[slot, self.rows] = self.columns, self.signs
-        return index, sign
+        index[slot, self.rows], sign[slot, self.rows] = self.columns[order], self.signs[order]
+        return [(i, int(s[0]) if len(set(s)) == 1 else s) for i, s in zip(index, sign, strict=True)]
 
     def _by_gather(self, x):
-        index, sign = self._table
-        signs = jnp.asarray(sign, x.dtype).reshape(sign.shape + (1,) * (x.ndim - 1))
-        return sum(s * x[i] for i, s in zip(index, signs, strict=True))
+        total = None
+        for index, sign in self._table:
+            piece = x.at[index].get(mode="promise_in_bounds")
+            if isinstance(sign, np.ndarray):
+                piece = piece * jnp.asarray(sign, x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
+            total = _plus(total, piece, sign if isinstance(sign, int) else 1)
+        return self._zeros(x) if total is None else total
 
     def _by_segments(self, x):
         signs = jnp.asarray(self.signs, x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
@@ -137,3 +145,10 @@ class SignedIncidence:
         return jax.ops.segment_sum(
             values, self.rows, num_segments=self.shape[0], indices_are_sorted=True
         )
+
+
+def _plus(total, piece, sign: int):
+    """total + sign piece, where a sum that starts needs no zero to start from."""
+    if total is None:
+        return piece if sign > 0 else -piece
+    return total + piece if sign > 0 else total - piece
