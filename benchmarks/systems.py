@@ -17,9 +17,7 @@ _X, _K, _BETA, _M = sympy.symbols("x k beta m", real=True)
 
 WELL = physsim.ElementKind("well", _K * _X**2 / 2 + _BETA * _X**4 / 4, (_X,), (_K, _BETA))
 SPRING = physsim.ElementKind("spring", _K * _X**2 / 2, (_X,), (_K,))
-FPUT_SPRING = physsim.ElementKind(
-    "FPUT spring", _X**2 / 2 + _BETA * _X**4 / 4, (_X,), (_BETA,)
-)
+FPUT_SPRING = physsim.ElementKind("FPUT spring", _X**2 / 2 + _BETA * _X**4 / 4, (_X,), (_BETA,))
 JUNCTION = physsim.ElementKind("junction", -_K * sympy.cos(_X), (_X,), (_K,))
 
 
@@ -88,8 +86,10 @@ def duffing_chain(n: int, dtype=np.float64, seed: int = 0) -> System:
 def fput_chain(n: int, beta: float = 1.0) -> System:
     """The Fermi-Pasta-Ulam-Tsingou chain, fixed ends, in its lowest mode."""
     ends = np.stack([np.arange(1, n + 1), np.arange(n)], axis=1)
-    row, column, sign = np.repeat(np.arange(n + 1), 2), np.empty(2 * (n + 1), int), np.tile(
-        [1, -1], n + 1
+    row, column, sign = (
+        np.repeat(np.arange(n + 1), 2),
+        np.empty(2 * (n + 1), int),
+        np.tile([1, -1], n + 1),
     )
     column[0::2], column[1::2] = np.arange(n + 1), np.arange(-1, n)
     inside = (column >= 0) & (column < n)

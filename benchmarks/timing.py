@@ -1,5 +1,6 @@
 """Times that can be compared on a machine which does other things as well."""
 
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -17,10 +18,12 @@ def seconds(call: Callable) -> float:
 def steps_for(call: Callable[[int], object], target: float, first: int = 8) -> int:
     """A number of steps that takes about `target` seconds."""
     steps = first
-    call(steps)
-    while (taken := seconds(lambda: call(steps))) < target / 4 and steps < 10**8:
+    while True:
+        call(steps)  # compiles
+        taken = seconds(functools.partial(call, steps))
+        if taken > target / 4 or steps > 10**8:
+            return max(1, int(steps * target / taken))
         steps = int(steps * min(max(target / max(taken, 1e-9) / 2, 2), 100))
-    return max(1, int(steps * target / taken))
 
 
 def interleaved(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
