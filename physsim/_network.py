@@ -1,5 +1,6 @@
 """Hamiltonians of networks: sums of element energies."""
 
+import copy
 from typing import final
 
 import equinox as eqx
@@ -51,12 +52,12 @@ class NetworkHamiltonian(AbstractSeparableHamiltonian):
         return -_sum(part.slope(q, u) for part in self.potential_parts)
 
     def prepare(self):
-        return NetworkHamiltonian(
-            tuple(part.prepare() for part in self.kinetic_parts),
-            tuple(part.prepare() for part in self.potential_parts),
-            self.coordinates,
-            self.input_names,
-        )
+        # A copy: to build a module from scratch, equinox looks at every coordinate's name.
+        prepared = copy.copy(self)
+        for name in ("kinetic_parts", "potential_parts"):
+            parts = tuple(part.prepare() for part in getattr(self, name))
+            object.__setattr__(prepared, name, parts)
+        return prepared
 
     def parameter_names(self):
         parts = (*self.kinetic_parts, *self.potential_parts)
