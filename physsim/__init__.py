@@ -23,6 +23,8 @@ from ._inputs import AbstractDrive as AbstractDrive
 from ._inputs import Inputs as Inputs
 from ._inputs import make_drive as make_drive
 from ._integrate import integrate as integrate
+from ._lattice import LatticeHamiltonian as LatticeHamiltonian
+from ._lattice import lattice as lattice
 from ._network import NetworkHamiltonian as NetworkHamiltonian
 from ._progress import progress_bar as progress_bar
 from ._solution import Solution as Solution

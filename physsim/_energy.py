@@ -33,6 +33,7 @@ def symbolic(
     the energy is not real, or if a parameter is not a finite real number.
     """
     _require_expression(energy)
+    _require_plain_symbols(energy, q, p)
     params = dict(params or {})
     ordered = sorted(params, key=lambda s: s.name)
     roles = SymbolRoles(tuple(q), tuple(p), tuple(u), tuple(ordered), t)
@@ -52,6 +53,14 @@ def _require_expression(energy):
         )
     if energy.has(sympy.I, sympy.zoo, sympy.nan, sympy.oo):
         raise ValueError(f"the energy must be real and finite, but it contains {_odd(energy)}")
+
+
+def _require_plain_symbols(energy, q, p):
+    if any(isinstance(x, sympy.IndexedBase) for x in (q, p)) or energy.has(sympy.IndexedBase):
+        raise ValueError(
+            "physsim.symbolic takes single symbols; for sums over a sympy.IndexedBase use "
+            "physsim.lattice(energy, q=q, p=p, size=N)"
+        )
 
 
 def _odd(energy) -> str:
