@@ -25,8 +25,17 @@ from ._inputs import make_drive as make_drive
 from ._integrate import integrate as integrate
 from ._lattice import LatticeHamiltonian as LatticeHamiltonian
 from ._lattice import lattice as lattice
+from ._lyapunov import LyapunovResult as LyapunovResult
+from ._lyapunov import lyapunov_exponent as lyapunov_exponent
+from ._modes import Modes as Modes
+from ._modes import normal_modes as normal_modes
+from ._modes import operating_point as operating_point
 from ._network import NetworkHamiltonian as NetworkHamiltonian
 from ._progress import progress_bar as progress_bar
+from ._section import Crossing as Crossing
+from ._section import Crossings as Crossings
+from ._section import first_crossing as first_crossing
+from ._section import poincare_section as poincare_section
 from ._solution import Solution as Solution
 from ._solver import ABA864 as ABA864
 from ._solver import ABA1064 as ABA1064
