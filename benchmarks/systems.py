@@ -82,19 +82,24 @@ def duffing_chain(n: int, dtype=np.float64, seed: int = 0) -> System:
     return System(_network(m, parts, dtype), *_start(rng, n), arrays)
 
 
+def plain_chain(n: int, *, k: float, beta: float, coupling: float):
+    """A maker of uniform Duffing chains of unit masses, in the type it is called with."""
+    parts = [
+        (WELL, physsim.SignedIncidence.identity(n), {"k": np.full(n, k), "beta": np.full(n, beta)}),
+        (SPRING, differences(_neighbours(n), n), {"k": np.full(n - 1, coupling)}),
+    ]
+    return functools.partial(_network, np.ones(n), parts)
+
+
 @functools.cache
 def fput_chain(n: int, beta: float = 1.0) -> System:
     """The Fermi-Pasta-Ulam-Tsingou chain, fixed ends, in its lowest mode."""
-    ends = np.stack([np.arange(1, n + 1), np.arange(n)], axis=1)
-    row, column, sign = (
-        np.repeat(np.arange(n + 1), 2),
-        np.empty(2 * (n + 1), int),
-        np.tile([1, -1], n + 1),
-    )
-    column[0::2], column[1::2] = np.arange(n + 1), np.arange(-1, n)
-    inside = (column >= 0) & (column < n)
-    springs = physsim.SignedIncidence(row[inside], column[inside], sign[inside], (n + 1, n))
-    del ends
+    right, left = np.arange(n + 1), np.arange(-1, n)
+    columns = np.stack([right, left], axis=1).ravel()
+    rows, signs = np.repeat(np.arange(n + 1), 2), np.tile([1, -1], n + 1)
+    inside = (columns >= 0) & (columns < n)
+    shape = n + 1, n
+    springs = physsim.SignedIncidence(rows[inside], columns[inside], signs[inside], shape)
     parts = [(FPUT_SPRING, springs, {"beta": np.full(n + 1, beta)})]
     q = np.sin(np.pi * np.arange(1, n + 1) / (n + 1))
     arrays = {"m": np.ones(n), "beta": np.full(n + 1, beta)}

@@ -1,0 +1,79 @@
+"""Seconds to the first result, and peak memory, each case in a process of its own."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+
+CASES = (
+    ("chain", 64, "StormerVerlet"),
+    ("chain", 64, "SRKN11b"),
+    ("chain", 1024, "SRKN11b"),
+    ("chain", 65536, "SRKN11b"),
+    ("graph", 1024, "SRKN11b"),
+    ("graph", 50_000, "SRKN11b"),
+)
+
+
+def measure(quick: bool) -> dict:
+    """One row a case; the fastest of some processes, which others disturb the least."""
+    rows = []
+    for kind, n, method in CASES[:3] if quick else CASES:
+        runs = [_process(kind, n, method) for _ in range(1 if quick else 3)]
+        rows.append(min(runs, key=lambda row: row["first_s"]))
+        print(f"  {kind} N={n} {method}: first call {rows[-1]['first_s']:.2f} s", flush=True)
+    return {"rows": rows}
+
+
+def table(result: dict) -> str:
+    """Markdown."""
+    lines = [
+        "| system | N | method | compile + first call, s | of it CPU, s | second call, s "
+        "| peak memory, MiB | of it before building, MiB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in result["rows"]:
+        lines.append(
+            f"| {r['kind']} | {r['n']} | {r['method']} | {r['first_s']:.2f} | {r['first_cpu_s']:.2f} "
+            f"| {r['second_s']:.3f} | {r['peak_mib']:.0f} | {r['base_mib']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _process(kind, n, method):
+    command = [sys.executable, "-m", "benchmarks.compiling", kind, str(n), method]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _case(kind: str, n: int, method: str) -> dict:
+    import physsim
+
+    physsim.tune_cpu()
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    from . import systems
+
+    def run(system, solver):
+        start = time.perf_counter(), time.process_time()
+        options = {"dt": 0.01, "num_steps": 10, "save_every": 10}
+        jax.block_until_ready(physsim.integrate(system.H, solver, system.y0(), **options))
+        return time.perf_counter() - start[0], time.process_time() - start[1]
+
+    run(systems.duffing_chain(4), physsim.StormerVerlet())  # imports, the backend's start
+    base = _peak()
+    system = {"chain": systems.duffing_chain, "graph": systems.junction_graph}[kind](n)
+    solver = getattr(physsim, method)()
+    (first, cpu), (second, _) = run(system, solver), run(system, solver)
+    row = {"kind": kind, "n": n, "method": method, "first_s": first, "first_cpu_s": cpu}
+    return row | {"second_s": second, "peak_mib": _peak(), "base_mib": base}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_case(sys.argv[1], int(sys.argv[2]), sys.argv[3])))

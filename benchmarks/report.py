@@ -1,0 +1,59 @@
+"""Results on disk: JSON, a markdown page, plots."""
+
+import json
+import os
+import platform
+from pathlib import Path
+
+INTRODUCTION = """# Benchmarks
+
+Made by `make bench`. Times are ratios of programs that took turns in one run on one machine,
+medians over the rounds; absolute figures belong to this machine and what else it was doing.
+"""
+
+
+def number(value, pattern: str) -> str:
+    """A figure, or nothing where there is none."""
+    return "" if value is None else pattern.format(value)
+
+
+def machine() -> dict:
+    """What ran."""
+    import jax
+    import numpy
+    import scipy
+
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.split(":")[1].strip() for line in text.splitlines() if "model name" in line]
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+    }
+
+
+def merge(folder: Path, name: str, result: dict) -> dict:
+    """`result` added to what the folder holds of other parts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "results.json"
+    everything = json.loads(path.read_text()) if path.exists() else {}
+    everything[name] = result | {"machine": machine()}
+    path.write_text(json.dumps(everything, indent=1))
+    return everything
+
+
+def page(folder: Path, everything: dict, parts: dict) -> None:
+    """results.md, all parts that there are."""
+    sections = [INTRODUCTION]
+    for name, part in parts.items():
+        if name in everything:
+            title = part.__doc__.splitlines()[0]
+            where = everything[name]["machine"]
+            line = f"{where['cpu']}, {where['cores']} cores, load {where['load']:.1f}; "
+            line += f"Python {where['python']}, JAX {where['jax']}, numpy {where['numpy']}."
+            sections.append(f"## {title}\n\n{line}\n\n{part.table(everything[name])}\n")
+    (folder / "results.md").write_text("\n".join(sections))
