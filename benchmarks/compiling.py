@@ -6,6 +6,12 @@ import subprocess
 import sys
 import time
 
+import jax
+
+import physsim
+
+from . import systems
+
 CASES = (
     ("chain", 64, "StormerVerlet"),
     ("chain", 64, "SRKN11b"),
@@ -20,7 +26,7 @@ def measure(quick: bool) -> dict:
     """One row a case; the fastest of some processes, which others disturb the least."""
     rows = []
     for kind, n, method in CASES[:3] if quick else CASES:
-        runs = [_process(kind, n, method) for _ in range(1 if quick else 3)]
+        runs = [_process(kind, n, method) for _ in range(1 if quick else 2)]
         rows.append(min(runs, key=lambda row: row["first_s"]))
         print(f"  {kind} N={n} {method}: first call {rows[-1]['first_s']:.2f} s", flush=True)
     return {"rows": rows}
@@ -35,7 +41,8 @@ def table(result: dict) -> str:
     ]
     for r in result["rows"]:
         lines.append(
-            f"| {r['kind']} | {r['n']} | {r['method']} | {r['first_s']:.2f} | {r['first_cpu_s']:.2f} "
+            f"| {r['kind']} | {r['n']} | {r['method']} "
+            f"| {r['first_s']:.2f} | {r['first_cpu_s']:.2f} "
             f"| {r['second_s']:.3f} | {r['peak_mib']:.0f} | {r['base_mib']:.0f} |"
         )
     return "\n".join(lines)
@@ -52,14 +59,6 @@ def _peak() -> float:
 
 
 def _case(kind: str, n: int, method: str) -> dict:
-    import physsim
-
-    physsim.tune_cpu()
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    from . import systems
-
     def run(system, solver):
         start = time.perf_counter(), time.process_time()
         options = {"dt": 0.01, "num_steps": 10, "save_every": 10}
@@ -76,4 +75,6 @@ def _case(kind: str, n: int, method: str) -> dict:
 
 
 if __name__ == "__main__":
+    physsim.tune_cpu()
+    jax.config.update("jax_enable_x64", True)
     print(json.dumps(_case(sys.argv[1], int(sys.argv[2]), sys.argv[3])))

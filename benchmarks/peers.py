@@ -11,6 +11,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyhamsys
+import rebound
 import scipy.integrate
 
 from .systems import System
@@ -62,8 +64,6 @@ def numpy_leapfrog(system: System, dt: float, dtype, y0) -> Peer:
 
 def pyhamsys_peer(system: System, dt: float, method: str, forces: int) -> Peer:
     """pyhamsys, in whose steps both halves of a composition evaluate their own force."""
-    import pyhamsys
-
     force, weight = chain_force(system, np.float64), 1 / system.arrays["m"]
     n = len(weight)
     start = np.concatenate([system.q, system.p])
@@ -117,8 +117,6 @@ def rebound_bs(system: System, tolerance: float = 1e-6) -> Peer:
     rebound's symplectic integrators are for gravity; a network can only go through its
     interface for other differential equations.
     """
-    import rebound
-
     field, n = vector_field(system), 2 * len(system.q)
     start, calls = np.concatenate([system.q, system.p]), [0]
 

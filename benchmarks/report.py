@@ -5,6 +5,10 @@ import os
 import platform
 from pathlib import Path
 
+import jax
+import numpy
+import scipy
+
 INTRODUCTION = """# Benchmarks
 
 Made by `make bench`. Times are ratios of programs that took turns in one run on one machine,
@@ -19,10 +23,6 @@ def number(value, pattern: str) -> str:
 
 def machine() -> dict:
     """What ran."""
-    import jax
-    import numpy
-    import scipy
-
     text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     names = [line.split(":")[1].strip() for line in text.splitlines() if "model name" in line]
     return {

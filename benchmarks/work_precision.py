@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.integrate
+from matplotlib.figure import Figure
 
 import physsim
 from physsim import PhaseState
@@ -245,13 +246,9 @@ def table(result: dict) -> str:
 
 def plot(result: dict, folder: Path) -> None:
     """One picture a system: both errors against both kinds of work."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
     for name, curves in result["curves"].items():
-        figure, axes = plt.subplots(1, 3, figsize=(17, 6), layout="constrained")
+        figure = Figure(figsize=(17, 6), layout="constrained")
+        axes = figure.subplots(1, 3)
         pairs = (("forces", "energy"), ("seconds", "energy"), ("short_forces", "trajectory"))
         labels = {
             "forces": "force evaluations in 2π units of time",
@@ -272,4 +269,3 @@ def plot(result: dict, folder: Path) -> None:
         figure.suptitle(f"{name}, {result['periods']} times 2π")
         slug = name.split(",")[0].lower().replace(" ", "_").replace("-", "_")
         figure.savefig(folder / f"work_precision_{slug}.png", dpi=120)
-        plt.close(figure)
