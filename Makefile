@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env ngspice demo test lint lock clean
+.PHONY: help env ngspice demo test lint bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -38,6 +38,11 @@ lint: env  ## ruff and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+bench: env  ## speed, compile time, precision and drift against C and peers; needs gcc
+	@$(BIN)/python -c 'import pyhamsys, rebound' 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[bench]'
+	$(BIN)/python -m benchmarks $(PARTS)
 
 lock: env  ## compute requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
