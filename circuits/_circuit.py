@@ -1,9 +1,11 @@
 """A circuit: a netlist with the Hamiltonian derived from it."""
 
+import copy
 import functools
 import math
+import warnings
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +14,15 @@ import sympy
 
 from physsim import (
     AbstractSolver,
+    DivergenceError,
     NetworkHamiltonian,
     PhaseState,
     SRKN11b,
+    expected_step_error,
     integrate,
+    step_error,
     suggest_dt,
+    symbolic,
 )
 
 from ._build import build, choose_scales, sources
@@ -24,10 +30,12 @@ from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
 from ._graph import NormalTree
 from ._initial import initial_voltages
 from ._netlist import Netlist, parse_netlist, read_netlist
+from ._plan import Plan, make_plan, seconds
 from ._quantities import Scales
 from ._readout import Readout, capacitive_part
 from ._result import Result
 from ._sources import SourceDrive, shortest_time
+from ._values import with_values
 
 
 @final
@@ -42,7 +50,7 @@ class Circuit:
     """
 
     def __init__(self, netlist: Netlist, hamiltonian: NetworkHamiltonian | None = None):
-        self.netlist = netlist
+        self.netlist: Netlist = netlist
         self.tree = NormalTree(netlist.elements)
         self.scales: Scales = choose_scales(netlist)
         built = build(netlist, self.tree, self.scales)
@@ -51,8 +59,12 @@ class Circuit:
         self._voltages = initial_voltages(netlist, self.tree) / self.scales.voltage
 
     def with_hamiltonian(self, hamiltonian: NetworkHamiltonian) -> "Circuit":
-        """The same circuit with other component values."""
-        return Circuit(self.netlist, hamiltonian)
+        """The same circuit with other component values, in its netlist too."""
+        other = copy.copy(self)
+        other.hamiltonian = hamiltonian
+        other.netlist = with_values(self.netlist, other.values())
+        other.__dict__.pop("expr", None)
+        return other
 
     @property
     def y0(self) -> PhaseState:
@@ -104,7 +116,7 @@ class Circuit:
         return Readout.parse(self, quantity)
 
     def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
-        """A step (s) that resolves the fastest small motion and the sources."""
+        """A step (s) that resolves the sources and the fastest small motion about the start."""
         solver = SRKN11b() if solver is None else solver
         u = None if self.drive is None else self.drive(jnp.zeros((), self.y0.q.dtype))
         dt = suggest_dt(self.hamiltonian, solver, self.y0, u) * self.scales.time
@@ -115,24 +127,39 @@ class Circuit:
 
     def simulate(
         self,
-        t_end: float | None = None,
-        dt: float | None = None,
+        t_end: float | str | None = None,
+        dt: float | str | None = None,
         *,
         solver: AbstractSolver | None = None,
         save_every: int | None = None,
         progress: bool = False,
     ) -> Result:
-        """Run from t = 0 to `t_end` (s) with steps of `dt` (s); results are in SI.
+        """Run from t = 0 to `t_end` with steps of at most `dt`; results are in SI.
 
-        Without `t_end` the netlist's `.tran` says how long to run and how often to save.
-        Without `dt` a step is chosen that resolves the fastest motion. The default method
-        is SRKN11b.
+        Times are in s, or text such as `"2.5u"`. The step is shortened so that the run ends
+        at `t_end`. The netlist's `.tran` says when to stop where `t_end` does not, from when
+        to report, and how often unless `save_every` (steps) does; with `dt` every step is
+        reported. Without `dt` a step
+        is chosen that resolves the sources and the fastest motion, and is shortened until
+        the steps are accurate all along the run, whatever nonlinear elements meet there.
+        The default method is SRKN11b.
 
         Raises `ValueError` for times that make no sense, `physsim.DivergenceError` for a
-        step beyond stability or a run that diverges.
+        step beyond stability or a run that diverges. Warns where steps are inaccurate.
         """
         solver = SRKN11b() if solver is None else solver
-        plan = self._plan(t_end, dt, solver, save_every)
+        plan_for = functools.partial(make_plan, self.netlist.tran, seconds(t_end, "t_end"))
+        try:
+            if dt is None:
+                return self._resolved(solver, plan_for, save_every, progress)
+            plan = plan_for(seconds(dt, "dt"), save_every, every_step=True)
+            result = self._run(solver, plan, progress)
+        except DivergenceError as error:
+            raise error.in_units(self.scales.time, "s") from None
+        self._warn(solver, self._step_error(solver, result, plan), _ROUGH)
+        return result
+
+    def _run(self, solver, plan: Plan, progress: bool, throw: bool = True) -> Result:
         solution = integrate(
             self.hamiltonian,
             solver,
@@ -142,33 +169,54 @@ class Circuit:
             inputs=self.drive,
             save_every=plan.save_every,
             progress=progress,
+            throw=throw,
         )
         return Result(self, solution, start=plan.start)
 
-    def _plan(self, t_end, dt, solver, save_every) -> "_Plan":
-        tran = self.netlist.tran
-        stop = t_end if tran is None or t_end is not None else tran.stop
-        if stop is None:
-            raise ValueError("say how long to simulate: t_end=..., or a .tran card in the netlist")
-        for name, value in (("t_end", stop), ("dt", dt)):
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise ValueError(f"{name} must be positive and finite, got {value}")
-        step, start = self.suggest_dt(solver) if dt is None else dt, 0.0
-        if tran is not None and t_end is None and dt is None and save_every is None:
-            save_every = math.ceil(tran.step / step - 1e-9)
-            step, start = tran.step / save_every, tran.start
-        save_every = save_every or 1
-        saves = max(1, math.ceil(stop / (step * save_every) - 1e-9))
-        return _Plan(step, saves * save_every, save_every, start)
+    def _resolved(self, solver, plan_for, save_every, progress) -> Result:
+        """The run with the longest step, of a falling series, that is accurate."""
+        dt = self.suggest_dt(solver)
+        whole = plan_for(dt, save_every)
+        dt = min(dt, whole.dt * whole.num_steps / _FEWEST_STEPS)
+        target = _SLACK * expected_step_error(solver, _reference_angle(solver)) + _FLOOR
+        error, plan = math.inf, plan_for(dt, save_every)
+        for _ in range(_REFINEMENTS):
+            plan = plan_for(dt, save_every)
+            result = self._run(solver, plan, progress, throw=False)
+            error = self._step_error(solver, result, plan)
+            if error <= target:
+                return result
+            factor = (error / target) ** (1 / (solver.order + 1))
+            dt = plan.dt / min(max(factor, 1.3), 8.0)
+        self._warn(solver, error, target)
+        return self._run(solver, plan, progress)
+
+    def _step_error(self, solver, result: Result, plan: Plan) -> float:
+        dt = plan.dt / self.scales.time
+        return step_error(self.hamiltonian, solver, result.solution, dt, self.drive)
+
+    def _warn(self, solver, error: float, limit: float) -> None:
+        if error > limit:
+            warnings.warn(
+                f"steps of {solver.name} are off by {error:.1g} of the waveform each: reduce dt",
+                stacklevel=3,
+            )
 
 
-class _Plan(NamedTuple):
-    """Steps of a run, and the time (s) from which it is reported."""
+# A step may err this much more than the same step of a harmonic oscillator ...
+_SLACK = 10.0
+# ... or by this part of the waveform, below which no step is shortened.
+_FLOOR = 1e-9
+_ROUGH = 1e-3
+_REFINEMENTS = 12
+_FEWEST_STEPS = 50
 
-    dt: float
-    num_steps: int
-    save_every: int
-    start: float
+
+def _reference_angle(solver: AbstractSolver) -> float:
+    """omega dt at the step that is suggested for a linear circuit."""
+    q, p = sympy.symbols("q p")
+    H = symbolic(p**2 / 2 + q**2 / 2, q=[q], p=[p])
+    return round(suggest_dt(H, solver, PhaseState(jnp.ones(1), jnp.zeros(1))), 6)
 
 
 def load(path: str | Path) -> Circuit:

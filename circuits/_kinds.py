@@ -68,8 +68,9 @@ def _nonlinear_inductor(group, scales):
     scaled = {p: unit * p for p, unit in zip(parameters, units, strict=True)}
     flux = scales.flux * (FLUX + IC if biased else FLUX)
     energy = group[0].energy.subs({FLUX: flux, **scaled}, simultaneous=True)
-    # Multiplied out, so that no intermediate number leaves the range of float32.
-    energy = sympy.expand(energy / scales.energy)
+    # Term by term, so that each term's numbers are gathered into one within the range of
+    # float32; nothing is multiplied out, which would lose digits.
+    energy = sympy.Add(*(term / scales.energy for term in sympy.Add.make_args(energy)))
     if not biased:
         kind = ElementKind("nonlinear inductor", energy, (FLUX,), parameters)
         return Description(kind, lambda e: tuple(v for _, v in e.parameters), units)

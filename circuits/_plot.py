@@ -1,34 +1,50 @@
 """Plots of circuit runs."""
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
+from scipy.interpolate import CubicSpline
 
 from physsim.plotting import COLOURS, style
 
 from ._result import Result
 
 _MAX_LINES = 6
+_FEW_SAMPLES = 4000
+_REFINE = 8
 
 
 def plot_result(result: Result, nodes: list[str] | None = None) -> Figure:
-    """Node voltages above the relative energy error (the energy, where sources drive it)."""
+    """Node voltages above the relative energy error (the stored energy, where sources drive)."""
     tree = result.circuit.tree
-    nodes = nodes or [n for n in tree.nodes if tree.reference(n) != n][:_MAX_LINES]
+    free = [n for n in tree.nodes if tree.reference(n) != n]
+    shown = nodes or free[: _MAX_LINES - 1] + free[_MAX_LINES - 1 :][-1:]
     with style():
         figure = Figure(figsize=(7, 4.5))
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-        for node in nodes:
-            above.plot(result.t, result.v(node), label=f"v({node})", linewidth=1)
-        above.legend(loc="upper right", ncols=3)
+        for node in shown:
+            label = f"v({node})".replace("$", r"\$")
+            above.plot(*_smooth(result.t, result.v(node)), label=label, linewidth=1)
+        more = len(free) - len(shown) if nodes is None else 0
+        title = f"{len(shown)} of {len(free)} nodes" if more > 0 else None
+        above.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, title=title, borderpad=0.2)
         above.set_ylabel("voltage")
         above.yaxis.set_major_formatter(EngFormatter("V"))
         if result.circuit.drive is None:
             below.plot(result.t, result.energy_error, linewidth=1, color=COLOURS[6])
             below.set_ylabel("energy error\n(relative)")
         else:
-            below.plot(result.t, result.energy, linewidth=1, color=COLOURS[6])
-            below.set_ylabel("H")
+            below.plot(*_smooth(result.t, result.stored_energy), linewidth=1, color=COLOURS[6])
+            below.set_ylabel("stored energy")
             below.yaxis.set_major_formatter(EngFormatter("J"))
         below.set_xlabel("time")
         below.xaxis.set_major_formatter(EngFormatter("s"))
     return figure
+
+
+def _smooth(t, x):
+    """A spline through the samples: steps may be as few as eight a period."""
+    if not 4 <= len(t) <= _FEW_SAMPLES:
+        return t, x
+    fine = np.linspace(t[0], t[-1], _REFINE * (len(t) - 1) + 1)
+    return fine, CubicSpline(t, x)(fine)

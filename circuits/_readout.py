@@ -43,7 +43,10 @@ class Readout(eqx.Module):
             raise NetlistError(f"expected v(node), v(node,node) or i(element), got {quantity!r}")
         kind, inside = match.group(1).lower(), match.group(2).strip()
         if kind == "v":
-            return voltage(circuit, *(part.strip() for part in inside.split(",")))
+            nodes = [part.strip() for part in inside.split(",")]
+            if len(nodes) > 2:
+                raise NetlistError(f"a voltage is between two nodes at most, got {quantity!r}")
+            return voltage(circuit, *nodes)
         return current(circuit, inside)
 
     def __call__(

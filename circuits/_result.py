@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +19,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ._circuit import Circuit
+
+
+@eqx.filter_jit
+def _along(readout, H, ys, us):
+    return jax.vmap(lambda y, u: readout(H, y, u))(ys, us)
+
+
+@eqx.filter_jit
+def _stored(H, ys):
+    passive = [part for part in element_groups(H) if not part.kind.inputs]
+    u = jnp.zeros(0, ys.q.dtype)
+
+    def energy(y):
+        return sum((part(y.q, u) for part in passive), start=H.kinetic(y.p))
+
+    return jax.vmap(energy)(ys)
 
 
 @final
@@ -45,6 +62,12 @@ class Result:
         """The value of the Hamiltonian in J; with sources it includes their term I * flux."""
         return np.asarray(self.solution.energies)[self._keep] * self.circuit.scales.energy
 
+    @functools.cached_property
+    def stored_energy(self) -> Float[np.ndarray, " saves"]:
+        """The energy in capacitors, inductors and junctions in J, without the sources' term."""
+        stored = _stored(self.circuit.hamiltonian.prepare(), self.solution.ys)
+        return np.asarray(stored)[self._keep] * self.circuit.scales.energy
+
     @property
     def energy_error(self) -> Float[np.ndarray, " saves"]:
         """(E(t) - E(0)) / |E(0)|."""
@@ -57,11 +80,9 @@ class Result:
 
     def measure(self, readout: Readout) -> Float[np.ndarray, " saves"]:
         """A read-out of the circuit along the run, in SI."""
-        H = self.circuit.hamiltonian.prepare()
-        if readout.capacitor is not None:
-            H = self.circuit.hamiltonian
-        values = jax.jit(jax.vmap(lambda y, u: readout(H, y, u)))(self.solution.ys, self._inputs)
-        return np.asarray(values)[self._keep]
+        H = self.circuit.hamiltonian
+        H = H if readout.capacitor is not None else H.prepare()
+        return np.asarray(_along(readout, H, self.solution.ys, self._inputs))[self._keep]
 
     def to_xarray(self) -> "xarray.Dataset":
         """Node voltages [time, node], inductive currents [time, element] and the energy."""

@@ -14,6 +14,8 @@ from ._elements import (
     Junction,
     NonlinearInductor,
 )
+from ._graph import NormalTree
+from ._initial import initial_voltages
 from ._netlist import Netlist, Tran
 from ._quantities import REDUCED_FLUX_QUANTUM
 from ._spice_expression import spice_expression, spice_number
@@ -41,7 +43,7 @@ def to_spice(
     A junction or nonlinear inductor becomes a behavioural current source of its name and a
     node that integrates its voltage: `phase_<name>` in radians, or `flux_<name>` in units of
     `max_step` volt seconds. The start is ngspice's `uic`, with an `ic` on every capacitor
-    and inductor: its own, else the difference of its nodes' `.ic` voltages, else 0.
+    and inductor, those that follow from the others included.
 
     A part without a path to ground (current sources aside) has one node tied to ground by
     1 Ohm, in which no current can flow: ngspice needs a reference. Nothing else is added.
@@ -49,7 +51,7 @@ def to_spice(
     Raises ValueError where no stop time is known, or for an energy ngspice cannot express.
     """
     analysis = _analysis(netlist.tran, max_step, stop, step)
-    voltages = {node: volts for node, (volts, _) in netlist.initial_voltages.items()}
+    voltages = _initial(netlist)
     names = _Names.of(netlist)
     lines = [f"* {''.join(c if c.isprintable() else ' ' for c in netlist.title)}"]
     for element in netlist.elements:
@@ -59,6 +61,16 @@ def to_spice(
     quiet = any(isinstance(element, Junction) for element in netlist.elements)
     lines.append(f".options {_OPTIONS} {_JUNCTION_TOLERANCES if quiet else _TOLERANCES}")
     return "\n".join([*lines, analysis, ".end", ""])
+
+
+def _initial(netlist: Netlist) -> dict[str, float]:
+    """The voltage of every capacitor at t = 0, by name."""
+    tree = NormalTree(netlist.elements, spanning=False)
+    volts = initial_voltages(netlist, tree)
+    return {
+        c.name: float(sum(sign * volts[i] for i, sign in tree.path(*c.nodes)))
+        for c in (*tree.tree, *tree.cotree)
+    }
 
 
 def _analysis(tran: Tran | None, max_step: float, stop: float | None, step: float | None) -> str:
@@ -97,8 +109,7 @@ def _element(
     head = f"{element.name} {plus} {minus}"
     match element:
         case Capacitor():
-            difference = voltages.get(plus, 0.0) - voltages.get(minus, 0.0)
-            ic = element.ic if element.ic is not None else difference
+            ic = voltages[element.name]
             yield f"{head} {_digits(element.capacitance)} ic={_digits(ic)}"
         case Inductor():
             yield f"{head} {_digits(element.inductance)} ic={_digits(element.ic or 0.0)}"

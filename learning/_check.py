@@ -49,13 +49,17 @@ class GradientReport:
         """The largest relative error of a method over all groups."""
         return max(a.relative_error for a in self.agreements if a.method == method)
 
-    def disagreeing(self, *, exact: float = 1e-6, continuous: float = 1e-2) -> list[str]:
+    def disagreeing(
+        self, *, exact: float = 1e-6, echo: float = 1e-4, continuous: float = 1e-2
+    ) -> list[str]:
         """Methods whose relative error exceeds the tolerance.
 
         `continuous` is for the adjoint of the differential equation, which differs from the
-        others by the integrator's own error; `exact` is for all others.
+        others by the integrator's own error; `echo` for RHEL, by the size of its nudges;
+        `exact` is for all others.
         """
-        limits = {m: continuous if m == "ContinuousAdjoint" else exact for m in self.gradients}
+        own = {"ContinuousAdjoint": continuous, "RHEL": echo}
+        limits = {m: own.get(m, exact) for m in self.gradients}
         return [m for m in self.gradients if m != self.reference and self.worst(m) > limits[m]]
 
     def components(self, units: Any = None) -> dict[str, np.ndarray]:

@@ -55,7 +55,10 @@ class Forward(eqx.Module):
     y: PhaseState
     value: Float[Array, ""]
     explicit: Shares
-    largest_nudge: Float[Array, ""]
+    nudge: Float[Array, ""]
+    """The largest entry of dl/dy."""
+    bend: Float[Array, ""]
+    """The largest entry of (d2l/dy2) y."""
 
 
 def check_echo(H: AbstractHamiltonian, solver: AbstractSolver) -> None:
@@ -73,7 +76,7 @@ def echo_gradient(problem: Problem, estimator: AbstractEstimator):
     y0, pull_start = eqx.filter_vjp(problem.start, problem.H)
     prepared, pull_prepare = eqx.filter_vjp(problem.solver.prepare, problem.H)
     forward = _forward(problem, prepared, y0)
-    strength = 1.0 / jnp.where(forward.largest_nudge > 0, forward.largest_nudge, 1.0)
+    strength = estimator.strength(forward.nudge, forward.bend, problem.num_steps)
     displacement, total = _echo(problem, prepared, forward, estimator, strength)
 
     by_y0 = PhaseState(-displacement.p, -displacement.q)
@@ -88,26 +91,36 @@ def _forward(problem, prepared, y0) -> Forward:
     dt = problem.dt
 
     def one(carry, k, row):
-        y, value, sums, largest = carry
+        y, value, sums, nudge, bend = carry
         y = problem.solver.step(prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt))
 
         @eqx.filter_value_and_grad
-        def cost(arguments):
-            y, shares = arguments
+        def cost(shares):
             return problem.cost_at(
                 shares.H, y, shares.drive, Row(shares.held, row.target), k, shares.dt
             )
 
-        here = Shares(problem.H, problem.drive, row.inputs, dt)
-        c, (by_y, shares) = cost((y, here))
-        nudge = jnp.maximum(jnp.max(jnp.abs(by_y.q)), jnp.max(jnp.abs(by_y.p)))
-        return (y, value + c, sums.plus(shares, k), jnp.maximum(largest, nudge)), None
+        c, shares = cost(Shares(problem.H, problem.drive, row.inputs, dt))
+        by_y, change = jax.jvp(lambda y: _cost_slope(problem, y, k, row), (y,), (y,))
+        nudge, bend = jnp.maximum(nudge, _largest(by_y)), jnp.maximum(bend, _largest(change))
+        return (y, value + c, sums.plus(shares, k), nudge, bend), None
 
     zero = jnp.zeros((), dt.dtype)
     nothing = _zeros(Shares(problem.H, problem.drive, problem.rows.inputs, dt))
-    y = problem.solver.start(prepared, y0)
-    (y, value, sums, largest), _ = problem.scan(one, (y, zero, nothing, zero))
-    return Forward(y, value, sums, largest)
+    start = (problem.solver.start(prepared, y0), zero, nothing, zero, zero)
+    (y, value, sums, nudge, bend), _ = problem.scan(one, start)
+    return Forward(y, value, sums, nudge, bend)
+
+
+def _cost_slope(problem, y, k, row):
+    """dl/dy."""
+    return eqx.filter_grad(
+        lambda y: problem.cost_at(problem.H, y, problem.drive, row, k, problem.dt)
+    )(y)
+
+
+def _largest(y):
+    return jnp.maximum(jnp.max(jnp.abs(y.q)), jnp.max(jnp.abs(y.p)))
 
 
 def echo_step(problem: Problem, prepared):
@@ -154,9 +167,7 @@ def _echo(problem, prepared, forward: Forward, estimator, strength):
 
 def _nudge(problem, epsilon, y, k, row):
     """Follow the cost of the flipped state, l~(y) = l(S y), for the time `epsilon`."""
-    by_y = eqx.filter_grad(
-        lambda x: problem.cost_at(problem.H, x, problem.drive, row, k, problem.dt)
-    )(y.reverse())
+    by_y = _cost_slope(problem, y.reverse(), k, row)
     # At epsilon = 0, where the tangent echo lives, the nudge's own derivative plays no part.
     by_y = jax.lax.stop_gradient(by_y)
     return PhaseState(y.q - epsilon * by_y.p, y.p - epsilon * by_y.q)

@@ -19,6 +19,14 @@ class AbstractEstimator(eqx.Module):
     """Carries one or more echoes abreast and differentiates what they add up."""
 
     @abstractmethod
+    def strength(self, nudge: PyTree, bend: PyTree, num_steps: int) -> Float[Array, ""]:
+        """How much to strengthen the nudges, from their sizes in the run.
+
+        `nudge` is the largest gradient of the cost, `bend` the largest change of that gradient
+        over a displacement by the state itself.
+        """
+
+    @abstractmethod
     def lift(self, y: PhaseState) -> PyTree:
         """What is carried, starting from the flipped final state."""
 
@@ -43,6 +51,12 @@ class TwoSided(AbstractEstimator):
 
     epsilon: Float[Array, ""]
 
+    def strength(self, nudge, bend, num_steps):
+        # An echo is nudged by the gradient at its own, displaced state. Near an optimum that
+        # is mostly the displacement's own doing, and would grow from step to step.
+        scale = jnp.maximum(nudge, 10.0 * num_steps * self.epsilon * bend)
+        return 1.0 / jnp.where(scale > 0, scale, 1.0)
+
     def lift(self, y):
         return jax.tree.map(lambda x: jnp.stack([x, x]), y)
 
@@ -62,6 +76,9 @@ def _slope(pair, epsilon):
 @final
 class Tangent(AbstractEstimator):
     """The limit itself, by forward-mode differentiation of the unnudged echo."""
+
+    def strength(self, nudge, bend, num_steps):
+        return jnp.ones_like(nudge)
 
     def lift(self, y):
         return y, jax.tree.map(jnp.zeros_like, y)

@@ -15,6 +15,9 @@ from physsim import (
     DivergenceError,
     Inputs,
     PhaseState,
+    check_finite,
+    check_solver,
+    check_start,
     check_steps,
     is_traced,
 )
@@ -75,11 +78,22 @@ class AbstractGradient(eqx.Module):
         Raises `ValueError` for arguments that don't fit, `DivergenceError` where the value
         or a gradient is not finite.
         """
+        check_solver(solver)
         check_steps(dt, num_steps)
         self.check(H, solver)
         problem = make_problem(H, solver, y0, cost, dt, num_steps, inputs, targets)
+        _check_start(problem)
         value, gradients = self.evaluate(problem)
         return _checked(value, gradients)
+
+
+def _check_start(problem: Problem) -> None:
+    if is_traced(eqx.filter(problem, eqx.is_array)):
+        return
+    first = jax.tree.map(lambda x: x[0], problem.rows.inputs)
+    u = problem.drive.at(first, jnp.zeros((), int), 0.0, problem.dt)
+    check_finite(problem.H)
+    check_start(problem.H, problem.solver, problem.start(problem.H), u, float(problem.dt))
 
 
 def _checked(value, gradients):

@@ -48,6 +48,8 @@ def record_echo(
     Memory is proportional to the run: for pictures, not for training.
     """
     check_echo(H, solver)
+    if not epsilon > 0:
+        raise ValueError(f"epsilon must be positive, got {epsilon}")
     problem = make_problem(H, solver, y0, cost, dt, num_steps, inputs, targets)
     return _record(problem, jnp.asarray(epsilon, problem.dt.dtype))
 

@@ -1,5 +1,6 @@
 """Training parameters by gradient descent on the cost of a run."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, final
@@ -11,7 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, PyTree
 
-from physsim import AbstractHamiltonian, AbstractSolver, Inputs, progress_bar
+from physsim import AbstractHamiltonian, AbstractSolver, DivergenceError, Inputs, progress_bar
 
 from ._gradient import AbstractGradient, Cost, InitialState
 from ._rhel import ReversibleAdjoint
@@ -45,7 +46,7 @@ def fit(
     iterations: int = 300,
     trainable: PyTree | None = None,
     positive: PyTree | None = None,
-    tolerance: float = 0.0,
+    tolerance: float | None = None,
     progress: bool = True,
     callback: Callable[..., None] | None = None,
 ) -> Fit:
@@ -54,9 +55,15 @@ def fit(
     `trainable` and `positive` have the shape of `H` with boolean arrays (or booleans) as
     leaves: which entries change, and which are kept positive by training their logarithm.
     Default: all, none. `method` defaults to the reversible adjoint, `optimiser` to Adam at
-    0.02. Stops after `iterations`, at a loss below `tolerance`, or on Ctrl-C; what was
-    learned until then is returned. `callback(i, loss, H)` is called before each update.
+    0.02. Stops after `iterations`, at a loss of at most `tolerance`, on Ctrl-C, or with a
+    warning where an update made the run diverge; what was learned until then is returned.
+    `callback(i, loss, H)` is called before each update.
+
+    Raises `ValueError` for arguments that don't fit, `physsim.DivergenceError` where the run
+    diverges from the start.
     """
+    if iterations < 1:
+        raise ValueError(f"iterations must be at least 1, got {iterations}")
     method = ReversibleAdjoint() if method is None else method
     optimiser = optax.adam(0.02) if optimiser is None else optimiser
     trainable = _mask(H, trainable, default=True)
@@ -72,13 +79,23 @@ def fit(
         try:
             for i in range(iterations):
                 H = _from_free(z, positive)
-                value, gradients = method(H, solver, y0, cost, **options)
+                try:
+                    value, gradients = method(H, solver, y0, cost, **options)
+                except DivergenceError as error:
+                    if not losses:
+                        raise
+                    warnings.warn(
+                        f"training stopped before update {i}: {error}. A smaller learning rate "
+                        "may help",
+                        stacklevel=2,
+                    )
+                    break
                 losses.append(float(value))
                 best = min(best, (losses[-1], H), key=lambda pair: pair[0])
                 advance(1, note=f"loss {losses[-1]:.3e}")
                 if callback is not None:
                     callback(i, losses[-1], H)
-                if losses[-1] <= tolerance:
+                if tolerance is not None and losses[-1] <= tolerance:
                     break
                 z, state = _update(optimiser, z, state, gradients.params, trainable, positive)
         except KeyboardInterrupt:

@@ -1,9 +1,14 @@
 """physsim: differentiable simulation of Hamiltonian networks."""
 
-from ._compile import compile_scalar as compile_scalar
+from ._accuracy import expected_step_error as expected_step_error
+from ._accuracy import step_error as step_error
+from ._checks import check_finite as check_finite
+from ._checks import check_solver as check_solver
+from ._checks import check_start as check_start
 from ._checks import check_state as check_state
 from ._checks import check_steps as check_steps
 from ._checks import is_traced as is_traced
+from ._compile import compile_scalar as compile_scalar
 from ._damping import DampedHamiltonian as DampedHamiltonian
 from ._damping import damped as damped
 from ._diagnostics import energy_error as energy_error
@@ -15,6 +20,9 @@ from ._element import ElementKind as ElementKind
 from ._element import InverseQuadratic as InverseQuadratic
 from ._element import QuadraticForm as QuadraticForm
 from ._energy import symbolic as symbolic
+from ._diffrax import DiffraxSolver as DiffraxSolver
+from ._diffrax import diffrax_term as diffrax_term
+from ._diffrax_adjoint import DiffraxReversibleAdjoint as DiffraxReversibleAdjoint
 from ._errors import DivergenceError as DivergenceError
 from ._hamiltonian import AbstractHamiltonian as AbstractHamiltonian
 from ._hamiltonian import AbstractSeparableHamiltonian as AbstractSeparableHamiltonian

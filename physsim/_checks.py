@@ -1,5 +1,7 @@
 """What is checked before and after a run."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -29,6 +31,12 @@ def check_state(H: AbstractHamiltonian, y: PhaseState, *, batched: bool = False)
     if not jnp.issubdtype(dtype, jnp.floating):
         dtype = jnp.zeros(()).dtype
     return PhaseState(q.astype(dtype), p.astype(dtype))
+
+
+def check_solver(solver: Any) -> None:
+    """`ValueError` unless `solver` is one, and not its name or class."""
+    if not isinstance(solver, AbstractSolver):
+        raise ValueError(f"the solver must be an integrator such as SRKN11b(), got {solver!r}")
 
 
 def check_steps(dt, num_steps: int, save_every: int = 1) -> None:
@@ -99,7 +107,8 @@ def check_solution(solution: Solution, solver: AbstractSolver, traced: bool) -> 
     if save == 0:
         raise DivergenceError(f"the start{where} is not finite in {name}. {solver.failure_hint}")
     raise DivergenceError(
-        f"the run{where} diverged between t = {float(solution.ts[save - 1]):.6g} and "
-        f"t = {float(solution.ts[save]):.6g}: {name} is no longer finite. "
-        f"{solver.failure_hint}Reduce dt or the drive, or look at the trajectory with throw=False"
+        f"the run{where} diverged between t = {{before}} and t = {{after}}: {name} is no longer "
+        f"finite. {solver.failure_hint}Reduce dt or the drive",
+        before=float(solution.ts[save - 1]),
+        after=float(solution.ts[save]),
     )

@@ -291,7 +291,7 @@ def _relaxation(
 
 def _square_root(matrix):
     values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0.0))) @ vectors.T
+    return (vectors * jnp.sqrt(jnp.maximum(values, 0.0))[None, :]) @ vectors.T
 
 
 def _phi1(z):

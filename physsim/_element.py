@@ -86,7 +86,7 @@ class ElementGroup(AbstractEnergy):
 
     kind: ElementKind = eqx.field(static=True)
     terminals: tuple[SignedIncidence, ...] = eqx.field(static=True)
-    parameters: dict[str, Float[Array, " M"]]
+    parameters: dict[str, Float[Array, " *M"]]
     labels: tuple[str, ...] = eqx.field(static=True)
     input_index: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
@@ -94,7 +94,7 @@ class ElementGroup(AbstractEnergy):
         self,
         kind: ElementKind,
         terminals: Sequence[SignedIncidence],
-        parameters: Mapping[str, Float[Array, " M"]],
+        parameters: Mapping[str, Float[Array, " *M"]],
         *,
         labels: Sequence[str] | None = None,
         input_index: Sequence[Sequence[int]] = (),
@@ -130,11 +130,11 @@ class ElementGroup(AbstractEnergy):
         values += [_rows(u[np.asarray(index)], x) for index in self.input_index]
         return compile_scalar(expr, self.kind.symbols)(*values)
 
-    def energies(self, x, u) -> Float[Array, " M"]:
+    def energies(self, x, u) -> Float[Array, "M *batch"]:
         """The energy of each element."""
         return self._evaluate(self.kind.energy, x, u)
 
-    def currents(self, x, u) -> tuple[Float[Array, " M"], ...]:
+    def currents(self, x, u) -> tuple[Float[Array, "M *batch"], ...]:
         """The derivative of each element's energy by each of its terminal variables."""
         return tuple(
             self._evaluate(d, x, u) for d in gradient(self.kind.energy, self.kind.terminals)

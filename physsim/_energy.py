@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import sympy
 from jaxtyping import Array, Float
+from sympy.printing.codeprinter import PrintMethodNotImplementedError
 
 from ._symbolic import SymbolicHamiltonian, SymbolicSeparableHamiltonian, SymbolRoles
 
@@ -41,8 +43,39 @@ def symbolic(
     values = {s.name: _finite_scalar(s.name, params[s]) for s in ordered}
     parts = _separate(energy, roles)
     if parts is None:
-        return SymbolicHamiltonian(values, energy, roles)
-    return SymbolicSeparableHamiltonian(values, *parts, roles)
+        return _compiled(SymbolicHamiltonian(values, energy, roles))
+    return _compiled(SymbolicSeparableHamiltonian(values, *parts, roles))
+
+
+# What SymPy's printer and JAX's tracing raise at functions they do not know.
+_UNTRANSLATABLE = (
+    NameError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    AttributeError,
+    NotImplementedError,
+    PrintMethodNotImplementedError,
+)
+
+
+def _compiled(H):
+    """`H`, once it is clear that JAX can express it."""
+    x, u = jnp.zeros(len(H.coordinates)), jnp.zeros(len(H.input_names))
+    try:
+        eqx.filter_eval_shape(lambda H: (H(x, x, u), H.vector_field(x, x, u)), H)
+    except _UNTRANSLATABLE as error:
+        raise ValueError(
+            f"the energy {_short(H.expr)} or its derivative can't be expressed in JAX "
+            f"({type(error).__name__}: {str(error).splitlines()[0]}): use functions with a "
+            "derivative everywhere, and real=True symbols inside Abs and sign"
+        ) from error
+    return H
+
+
+def _short(expr) -> str:
+    text = str(expr)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _require_expression(energy):

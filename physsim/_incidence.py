@@ -23,6 +23,10 @@ class SignedIncidence:
 
     def __init__(self, rows, columns, signs, shape: tuple[int, int]):
         rows, columns = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+        # Gathers rely on it: they do not look at their indices again.
+        for index, size in zip((rows, columns), shape, strict=True):
+            if np.any((index < 0) | (index >= size)):
+                raise IndexError(f"an entry lies outside of the {shape[0]} x {shape[1]} matrix")
         order = np.lexsort((columns, rows))
         self.rows, self.columns = rows[order], columns[order]
         self.signs = np.asarray(signs, np.int8)[order]

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree, Shaped
+from jaxtyping import Array, Float, PyTree, Shaped
 
 from ._hamiltonian import AbstractHamiltonian
 
@@ -23,7 +23,7 @@ class AbstractDrive(eqx.Module):
 
     @abstractmethod
     def at(
-        self, row: PyTree, k: Int[Array, ""], fraction: Any, dt: Float[Array, ""]
+        self, row: PyTree, k: Shaped[Array, ""], fraction: Any, dt: Float[Array, ""]
     ) -> Float[Array, "m *batch"]:
         """The inputs at time (k + fraction) dt, `row` being the k-th row."""
 
@@ -70,7 +70,7 @@ class ClockedDrive(AbstractDrive):
         return jnp.concatenate([u, t.astype(u.dtype)])
 
 
-def clock(k: Int[Array, ""], fraction: Any, dt: Float[Array, ""]) -> Float[Array, ""]:
+def clock(k: Shaped[Array, ""], fraction: Any, dt: Float[Array, ""]) -> Float[Array, ""]:
     """(k + fraction) dt: counted from zero, since accumulating dt loses digits in float32."""
     return (k.astype(dt.dtype) + fraction) * dt
 

@@ -8,7 +8,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._checks import check_finite, check_solution, check_start, check_state, check_steps, is_traced
+from ._checks import (
+    check_finite,
+    check_solution,
+    check_solver,
+    check_start,
+    check_state,
+    check_steps,
+    is_traced,
+)
 from ._hamiltonian import AbstractHamiltonian
 from ._inputs import AbstractDrive, Inputs, make_drive
 from ._noise import check_key, make_thermostat, step_keys
@@ -47,6 +55,7 @@ def integrate(
     for a step beyond the stability limit or a state that is no longer finite (`throw=False`
     returns the trajectory as it is). Inside `jax.jit` the second is an equinox error.
     """
+    check_solver(solver)
     solver.check(H)
     check_key(H, key, backward)
     y0 = check_state(H, y0, batched=True)

@@ -70,7 +70,9 @@ def check_key(H: Any, key: Any, backward: bool) -> None:
     """`ValueError` unless a key is given exactly where there is noise."""
     noisy = isinstance(H, DampedHamiltonian) and H.temperature is not None
     if noisy and key is None:
-        raise ValueError("the system has a temperature: pass key=jax.random.key(seed) for its noise")
+        raise ValueError(
+            "the system has a temperature: pass key=jax.random.key(seed) for its noise"
+        )
     if key is not None and not noisy:
         raise ValueError("key is for thermal noise, and this system has no temperature")
     if noisy and backward:

@@ -1,6 +1,6 @@
 """Hamiltonians that hold a SymPy energy; `physsim.symbolic` makes them."""
 
-from typing import Any, final
+from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp

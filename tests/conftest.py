@@ -1,6 +1,10 @@
 """Numerics for all tests: float64, strict dtypes and ranks, one compilation cache."""
 
+import os
 from pathlib import Path
+
+# Loading from the compilation cache logs pages about features of the processor.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import physsim
 

@@ -21,9 +21,9 @@ def matrices(draw):
 
 
 @settings(deadline=None, max_examples=60)
-@given(matrices(), st.integers(0, 2**31))
-def test_every_strategy_is_the_dense_product(matrix, seed):
-    x = jnp.asarray(np.random.default_rng(seed).normal(size=matrix.shape[1]))
+@given(matrices(), st.sampled_from([(), (3,)]), st.integers(0, 2**31))
+def test_every_strategy_is_the_dense_product(matrix, batch, seed):
+    x = jnp.asarray(np.random.default_rng(seed).normal(size=(matrix.shape[1], *batch)))
     expected = matrix.dense() @ np.asarray(x)
     for product in (matrix, matrix._by_slices, matrix._by_gather, matrix._by_segments):
         np.testing.assert_allclose(product(x), expected, rtol=0, atol=1e-13)
@@ -63,5 +63,21 @@ def test_equal_patterns_share_a_trace():
 def test_empty_rows_and_columns():
     empty = SignedIncidence([], [], np.array([], int), (3, 2))
     np.testing.assert_array_equal(empty(jnp.ones(2)), np.zeros(3))
-    with pytest.raises(IndexError):
-        SignedIncidence.selection([5], 2).dense()
+
+
+@pytest.mark.parametrize("index", [[5], [-1]])
+def test_entries_outside_are_refused(index):
+    with pytest.raises(IndexError, match="outside of the 1 x 2 matrix"):
+        SignedIncidence.selection(index, 2)
+
+
+def test_slots_of_one_sign_are_not_multiplied():
+    """The ends of branches: a difference of two gathers and nothing else."""
+    rng = np.random.default_rng(0)
+    a, b = rng.permutation(50), rng.permutation(50)
+    b = np.where(a == b, (b + 1) % 50, b)
+    ends = np.stack([a, b], 1).ravel()
+    matrix = SignedIncidence(np.repeat(np.arange(50), 2), ends, np.tile([1, -1], 50), (50, 50))
+    program = str(jax.make_jaxpr(matrix)(jnp.ones(50)))
+    assert matrix.strategy == "gather"
+    assert " mul " not in program and " sub " in program

@@ -19,14 +19,14 @@ def test_derivatives_are_those_of_autodiff():
     Q, P, U = (jnp.asarray(rng.normal(size=n)) for n in (2, 2, 1))
     np.testing.assert_allclose(H.velocity(P), jax.grad(H.kinetic)(P), rtol=1e-14)
     np.testing.assert_allclose(H.force(Q, U), -jax.grad(H.potential)(Q, U), rtol=1e-14)
-    assert H.kinetic_is_quadratic is False and H.kinetic_is_even is False
+    assert H.kinetic_is_quadratic is False and H.is_even is False
     assert H.input_names == ("u",) and H.parameter_names() == ("k",)
 
 
 def test_terms_that_only_seem_to_mix_are_multiplied_out():
     H = physsim.symbolic(p * (p + 2) / 2 + (q + p) ** 2 - 2 * q * p, q=[q], p=[p])
     assert isinstance(H, physsim.SymbolicSeparableHamiltonian)
-    assert H.kinetic_is_quadratic and not H.kinetic_is_even
+    assert H.kinetic_is_quadratic and not H.is_even
 
 
 def test_energies_that_mix_are_kept_whole_and_refused_by_splittings():
@@ -74,7 +74,7 @@ def test_bad_energies_are_named(arguments, message):
 
 
 def test_text_is_no_energy():
-    from physsim._symbolic import _require_expression
+    from physsim._energy import _require_expression
 
     with pytest.raises(ValueError, match="SymPy expression, not str"):
         _require_expression("p**2")

@@ -61,7 +61,7 @@ def test_report():
         problem.H, physsim.SRKN11b(), problem.y0, problem.cost, **options
     )
     assert report.disagreeing() == []
-    assert report.disagreeing(exact=1e-30) == ["RHEL", "ReversibleAdjoint"]
+    assert report.disagreeing(exact=1e-30, echo=1e-30) == ["RHEL", "ReversibleAdjoint"]
     groups = {a.group for a in report.agreements}
     assert groups == {"beta", "k", "m", "initial q", "initial p", "inputs", "dt"}
     for a in report.agreements:

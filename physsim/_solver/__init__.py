@@ -1,11 +1,11 @@
 from ._base import AbstractEchoSolver as AbstractEchoSolver
 from ._base import AbstractSolver as AbstractSolver
 from ._base import InputAt as InputAt
+from ._blanes_moan import BlanesMoan4 as BlanesMoan4
+from ._blanes_moan import BlanesMoan6 as BlanesMoan6
 from ._blanes_moan import SRKN6b as SRKN6b
 from ._blanes_moan import SRKN11b as SRKN11b
 from ._blanes_moan import SRKN14a as SRKN14a
-from ._blanes_moan import BlanesMoan4 as BlanesMoan4
-from ._blanes_moan import BlanesMoan6 as BlanesMoan6
 from ._composition import KahanLi8 as KahanLi8
 from ._gauss_legendre import AbstractCollocation as AbstractCollocation
 from ._gauss_legendre import GaussLegendre4 as GaussLegendre4

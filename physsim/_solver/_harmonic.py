@@ -76,8 +76,9 @@ class HarmonicSplit(eqx.Module):
 
 def harmonic_split(H: AbstractSeparableHamiltonian) -> HarmonicSplit:
     """The harmonic part of `H` about q = 0 without inputs, diagonalised."""
-    n, u = len(H.coordinates), jnp.zeros(len(H.input_names))
-    rest = jnp.zeros(n)
+    # Canonical: with M^-1 = R R^T and W the modes of R^T K R, B = R W / sqrt(omega).
+    n, dtype = len(H.coordinates), _dtype(H)
+    u, rest = jnp.zeros(len(H.input_names), dtype), jnp.zeros(n, dtype)
     inverse_mass = jax.jacfwd(H.velocity)(rest)
     stiffness = -jax.jacfwd(lambda q: H.force(q, u))(rest)
     root = jnp.linalg.cholesky((inverse_mass + inverse_mass.T) / 2)
@@ -86,10 +87,15 @@ def harmonic_split(H: AbstractSeparableHamiltonian) -> HarmonicSplit:
     oscillates = squares > threshold
     frequencies = jnp.where(oscillates, jnp.sqrt(jnp.where(oscillates, squares, 1.0)), 0.0)
     scale = jnp.where(oscillates, frequencies, 1.0) ** 0.5
-    basis = (root @ modes) / scale
+    basis = (root @ modes) / scale[None, :]
     inverse = scale[:, None] * jax.scipy.linalg.solve_triangular(root.T, modes, lower=False).T
-    # inverse^T = root^-T modes scale; then p = inverse^T Y and X = inverse' q below.
     return HarmonicSplit(H, basis, inverse, frequencies)
+
+
+def _dtype(H):
+    """That of the parameters, or JAX's default where there are none."""
+    leaves = jax.tree.leaves(eqx.filter(H, eqx.is_inexact_array))
+    return jnp.result_type(*leaves) if leaves else jnp.zeros(()).dtype
 
 
 class AbstractHarmonicSplitting(AbstractSplitting):

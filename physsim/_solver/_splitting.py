@@ -1,7 +1,7 @@
 """The one loop over a splitting's substeps: integrator, echo and gradient quadrature."""
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Array, Float
 
@@ -67,7 +67,7 @@ class AbstractSplitting(AbstractEchoSolver):
 
     def run(
         self, system, pair, dt, input_at, *, backward: bool, sums: AbstractSum
-    ) -> tuple[Array, Array, list[Visit]]:
+    ) -> tuple[Any, Any, list[Visit]]:
         """All substeps from `pair` = (q, p), added up as `sums` says."""
         q, p = pair
         visits = []

@@ -1,5 +1,6 @@
 """Compositions of leapfrogs, merged into one list of drifts and kicks."""
 
+import itertools
 from typing import final
 
 from ._splitting import AbstractSplitting
@@ -27,7 +28,7 @@ _YOSHIDA_8 = palindrome(
 
 def _leapfrogs(name: str, order: int, weights: tuple[float, ...], source: str):
     """The tableau of drift-kick-drift leapfrogs of lengths `weights`, in a row."""
-    inner = tuple((x + y) / 2 for x, y in zip(weights, weights[1:], strict=False))
+    inner = tuple((x + y) / 2 for x, y in itertools.pairwise(weights))
     drifts = (weights[0] / 2, *inner, weights[-1] / 2)
     return SplittingTableau(
         name=name, order=order, first=Flow.DRIFT, a=drifts, b=weights, source=source

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-console = Console()
+# File names and titles are not to be read as markup.
+console = Console(markup=False, emoji=False)
 
 
 def bundled(name: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.table import Table
+from scipy.interpolate import CubicSpline
 
 from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
@@ -32,7 +33,7 @@ def learn(
     train = ["C1", "C2", "L12"]
     [target]
     quantity = "v(out)"
-    csv = "measured.csv"     # time (s), value
+    csv = "measured.csv"     # time (s), value; or a file that `simulate` wrote
     [run]
     t_end = "2u"
     ```
@@ -41,7 +42,7 @@ def learn(
     trained = train(read_task(task))
     write_results(trained, folder, find_input(task).stem)
     if trained["fit"].interrupted:
-        console.print("[yellow]interrupted; the best values so far were kept[/yellow]")
+        console.print("interrupted; the best values so far were kept", style="yellow")
         raise typer.Exit(130)
 
 
@@ -106,12 +107,13 @@ def _targets(task: Task, experiment) -> np.ndarray:
     times = np.asarray(experiment.times)
     if task.target["csv"]:
         path = task.path.parent / task.target["csv"]
-        t, values = read_waveform(path)
+        t, values = read_waveform(path, task.target["column"] or task.target["quantity"])
         if times[0] < t[0] or times[-1] > t[-1] * (1 + 1e-9):
             raise ValueError(
                 f"{path}: covers {t[0]:.6g} to {t[-1]:.6g} s, but the run goes to {times[-1]:.6g} s"
             )
-        return np.interp(times, t, values)
+        # Straight lines between samples would shift the values that are learned.
+        return CubicSpline(t, values)(times) if len(t) > 3 else np.interp(times, t, values)
     teacher = load_circuit(task.path.parent / task.target["netlist"])
     readout = teacher.readout(task.target["quantity"])
     dt = times[0]

@@ -1,6 +1,7 @@
 """Entry point: sets JAX up, then turns expected errors into one line and exit code 2."""
 
 import sys
+import warnings
 from importlib.metadata import version
 
 import typer
@@ -30,9 +31,8 @@ def _options(
         raise typer.Exit()
 
 
-def main() -> None:
-    """Run the command line."""
-    from physsim import DivergenceError, tune_cpu
+def _run() -> None:
+    from physsim import tune_cpu
 
     from . import _commands as _commands
 
@@ -40,9 +40,19 @@ def main() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
+    warnings.showwarning = _one_line
+    app()
+
+
+def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
+    sys.stderr.write(f"warning: {message}\n")
+
+
+def main() -> None:
+    """Run the command line."""
     try:
-        app()
-    except (ValueError, DivergenceError, OSError) as error:
+        _run()
+    except (ValueError, ArithmeticError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     except KeyboardInterrupt:

@@ -10,17 +10,36 @@ Netlist = Annotated[Path, typer.Argument(help="A netlist file, or a bundled netl
 Out = Annotated[str, typer.Option("--out", "-o", help="Folder for results.")]
 Integrator = Annotated[
     str,
-    typer.Option("--integrator", help="StormerVerlet (order 2), Yoshida4 (4) or SRKN11b (6)."),
+    typer.Option("--integrator", help="StormerVerlet (order 2), Yoshida4 (4), SRKN11b (6), ..."),
 ]
+_INTEGRATORS = (
+    "StormerVerlet",
+    "PEFRL",
+    "McLachlan4",
+    "BlanesMoan4",
+    "BlanesMoan6",
+    "SRKN6b",
+    "SRKN11b",
+    "SRKN14a",
+    "Yoshida4",
+    "Yoshida6",
+    "Yoshida8",
+    "KahanLi8",
+    "ABA864",
+    "ABA1064",
+    "ImplicitMidpoint",
+    "GaussLegendre4",
+    "GaussLegendre6",
+)
 
 
 def quantity(text: str | None, what: str) -> float | None:
-    """A positive number in SI with an optional SPICE suffix, such as `2.5u` or `10ns`."""
+    """A positive time in s, with an optional SPICE suffix, such as `2.5u` or `10ns`."""
     from circuits import parse_number
 
     if text is None:
         return None
-    value = parse_number(text, what)
+    value = parse_number(text, what, "s")
     if not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{what} must be positive, got {text}")
     return value
@@ -37,5 +56,4 @@ def integrator(name: str):
     """An integrator by its literature name."""
     import physsim
 
-    names = {s.__name__: s for s in (physsim.StormerVerlet, physsim.Yoshida4, physsim.SRKN11b)}
-    return choose(name, names, "integrator")()
+    return choose(name, {s: getattr(physsim, s) for s in _INTEGRATORS}, "integrator")()

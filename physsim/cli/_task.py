@@ -1,5 +1,6 @@
 """The TOML file of `physsim learn`."""
 
+import csv
 import difflib
 import tomllib
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ _SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
         "quantity": ((str,), None),
         "netlist": ((str,), ""),
         "csv": ((str,), ""),
+        "column": ((str,), ""),
     },
     "run": {
         "t_end": ((str, float, int), None),
@@ -70,7 +72,7 @@ def read_task(path: Path) -> Task:
     """Read and check a task; `ValueError` names the file and key, and the nearest valid one."""
     path = find_input(path)
     if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+        raise ValueError(f"{path}: " + ("is a folder" if path.is_dir() else "no such file"))
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -84,9 +86,23 @@ def read_task(path: Path) -> Task:
             raise ValueError(f"{path}: {name} must be a table, [{name}]")
         sections[name] = _section(path, name, section)
     top = sections[""]
+    _check_numbers(path, sections)
     if bool(sections["target"]["netlist"]) == bool(sections["target"]["csv"]):
         raise ValueError(f"{path}: [target] needs either netlist or csv")
     return Task(path, path.parent / top["netlist"], top["train"], *(sections[n] for n in names))
+
+
+def _check_numbers(path: Path, sections: dict) -> None:
+    optimiser = sections["optimiser"]
+    if not sections[""]["train"]:
+        raise ValueError(f"{path}: train is empty: name the elements to train")
+    if optimiser["iterations"] < 1:
+        raise ValueError(f"{path}: [optimiser] iterations must be at least 1")
+    if not 0 < optimiser["learning_rate"] <= 1:
+        raise ValueError(
+            f"{path}: [optimiser] learning_rate must be above 0 and at most 1; values are trained "
+            "by their logarithm, so 0.01 changes them by up to 1 % at a time"
+        )
 
 
 def _section(path: Path, name: str, given: dict[str, Any], others: list[str] | None = None) -> dict:
@@ -109,27 +125,47 @@ def _section(path: Path, name: str, given: dict[str, Any], others: list[str] | N
     return {key: given.get(key, default) for key, (_, default) in spec.items()}
 
 
-def read_waveform(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(times, values) of a CSV file with two columns, a header line allowed."""
+def read_waveform(path: Path, column: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """(times, values) of a CSV file: its first column and the one called `column`.
+
+    Without a header line there are two columns. Raises `ValueError` with file and line.
+    """
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    start = 0 if lines and _row(lines[0]) is not None else 1
-    rows = [(number, _row(line)) for number, line in enumerate(lines[start:], start + 1) if line]
-    for number, row in rows:
-        if row is None or not np.all(np.isfinite(row)):
-            raise ValueError(f"{path}:{number}: expected two numbers, time and value")
-    if len(rows) < 2:
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: not a CSV file: {error}") from error
+    header = [] if not rows or _pair(rows[0], 1) else [name.strip() for name in rows[0]]
+    at = _column(path, header, column)
+    first = 1 if header else 0
+    pairs = [(n, _pair(row, at)) for n, row in enumerate(rows[first:], first + 1) if row]
+    for number, pair in pairs:
+        if pair is None or not np.all(np.isfinite(pair)):
+            raise ValueError(f"{path}:{number}: expected numbers, a time and a value")
+    if len(pairs) < 2:
         raise ValueError(f"{path}: expected at least two rows of time and value")
-    times, values = np.array([row for _, row in rows]).T
+    times, values = np.array([pair for _, pair in pairs]).T
     if not np.all(np.diff(times) > 0):
         raise ValueError(f"{path}: times must increase")
     return times, values
 
 
-def _row(line: str) -> tuple[float, float] | None:
-    parts = line.split(",")
+def _column(path: Path, header: list[str], column: str) -> int:
+    """The index of the column of that name; of the second where there are two."""
+    names = [name.lower() for name in header]
+    if column.lower() in names:
+        return names.index(column.lower())
+    if len(header) > 2:
+        raise ValueError(
+            f"{path}: no column {column!r} among {', '.join(header)}: name one by "
+            "[target] column, or write two columns"
+        )
+    return 1
+
+
+def _pair(row: list[str], at: int) -> tuple[float, float] | None:
     try:
-        return (float(parts[0]), float(parts[1])) if len(parts) == 2 else None
-    except ValueError:
+        return float(row[0]), float(row[at])
+    except (ValueError, IndexError):
         return None

@@ -1,0 +1,70 @@
+"""When a circuit's run stops, and which of its steps are kept."""
+
+import math
+from typing import NamedTuple
+
+from ._netlist import Tran
+from ._number import parse_number
+
+_MAX_SAVES = 50_000_000
+_MAX_STEPS = 1_000_000_000_000
+
+
+class Plan(NamedTuple):
+    """Steps of a run, and the time (s) from which it is reported."""
+
+    dt: float
+    num_steps: int
+    save_every: int
+    start: float
+
+
+def make_plan(
+    tran: Tran | None,
+    t_end: float | None,
+    dt: float,
+    save_every: int | None,
+    *,
+    every_step: bool = False,
+) -> Plan:
+    """Steps of at most `dt` that end at `t_end`, or where `.tran` says.
+
+    Samples are `save_every` steps apart, by default `.tran`'s step (less where the stop time
+    is no multiple of it), or one step without `.tran` or with `every_step`. Raises
+    `ValueError`.
+    """
+    stop = t_end if t_end is not None or tran is None else tran.stop
+    if stop is None:
+        raise ValueError(
+            "say how long to simulate: t_end=... (--t-end), or a .tran card in the netlist"
+        )
+    if save_every is not None and save_every < 1:
+        raise ValueError(f"save_every must be at least 1, got {save_every}")
+    start = tran.start if tran is not None and tran.start < stop else 0.0
+    if save_every is None and tran is not None and not every_step:
+        saves = _count(stop / tran.step, _MAX_SAVES, "samples")
+        save_every = _count(stop / saves / dt, _MAX_STEPS, "steps")
+    else:
+        save_every = save_every or 1
+        saves = _count(stop / dt / save_every, _MAX_SAVES, "samples")
+    num_steps = _count(float(saves) * save_every, _MAX_STEPS, "steps")
+    return Plan(stop / num_steps, num_steps, save_every, start)
+
+
+def _count(number: float, limit: int, what: str) -> int:
+    if not number <= limit:
+        raise ValueError(
+            f"the run would take {number:.3g} {what}, more than {limit:.0e}: stop earlier, "
+            "take longer steps or keep fewer of them (save_every)"
+        )
+    return max(1, math.ceil(number - 1e-9))
+
+
+def seconds(time: float | str | None, name: str) -> float | None:
+    """A positive time in s, from a number or from text such as `2.5us`."""
+    if time is None:
+        return None
+    value = parse_number(time, name, "s") if isinstance(time, str) else float(time)
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be positive and finite, got {time}")
+    return value

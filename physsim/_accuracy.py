@@ -1,0 +1,77 @@
+"""How accurate the steps of a run were, whatever it met on its way."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from jaxtyping import Array, Float
+
+from ._energy import symbolic
+from ._hamiltonian import AbstractHamiltonian
+from ._inputs import make_drive
+from ._solution import Solution
+from ._solver import AbstractSolver
+from ._types import PhaseState
+
+_SAMPLES = 256
+_TYPICAL = 90.0
+
+
+def step_error(
+    H: AbstractHamiltonian,
+    solver: AbstractSolver,
+    solution: Solution,
+    dt: float,
+    inputs: Callable[..., Any] | None = None,
+) -> float:
+    """The error a step of `dt` typically makes along a run, relative to the run's size.
+
+    From up to 256 of the saved states, one step is compared with two of half the length; the
+    result is the 90th percentile, so that corners of a drive do not count. Infinite where
+    the run left the finite numbers.
+    """
+    saves = solution.ts.size
+    index = np.unique(np.linspace(0, saves - 1, min(saves, _SAMPLES)).astype(int))
+    ys = jax.tree.map(lambda x: x[index], solution.ys)
+    errors = _errors(H, solver, ys, solution.ts[index], jnp.asarray(dt, ys.q.dtype), inputs)
+    size = [jnp.max(jnp.abs(x)) for x in (solution.ys.q, solution.ys.p)]
+    relative = [e / jnp.where(s > 0, s, 1.0) for e, s in zip(errors, size, strict=True)]
+    worst = np.asarray(jnp.maximum(*relative))
+    return float(np.percentile(worst, _TYPICAL)) if np.all(np.isfinite(worst)) else float("inf")
+
+
+@eqx.filter_jit
+def _errors(H, solver, ys, ts, dt, inputs):
+    system = solver.prepare(H)
+    drive, _ = make_drive(inputs, H, 1, dt.dtype)
+
+    def error(y, t):
+        def advance(y, start, step):
+            state = solver.start(system, y)
+            # The drive counts time in steps of `dt`.
+            at = lambda c: drive.at(None, (t + start) / dt, step / dt * c, dt)  # noqa: E731
+            return solver.read(system, solver.step(system, state, step, at))
+
+        whole = advance(y, jnp.zeros_like(dt), dt)
+        half = advance(advance(y, jnp.zeros_like(dt), dt / 2), dt / 2, dt / 2)
+        return jnp.max(jnp.abs(whole.q - half.q)), jnp.max(jnp.abs(whole.p - half.p))
+
+    return jax.vmap(error)(ys, ts)
+
+
+@functools.lru_cache(maxsize=64)
+def expected_step_error(solver: AbstractSolver, omega_dt: float) -> float:
+    """`step_error` of a harmonic oscillator: what a well-resolved motion would show."""
+    q, p = sympy.symbols("q p")
+    H = symbolic(p**2 / 2 + q**2 / 2, q=[q], p=[p])
+    angle = jnp.linspace(0.0, 2 * np.pi, 16)
+    ys = PhaseState(jnp.cos(angle)[:, None], jnp.sin(angle)[:, None])
+    errors: tuple[Float[Array, " s"], ...] = _errors(
+        H, solver, ys, jnp.zeros_like(angle), jnp.asarray(omega_dt, angle.dtype), None
+    )
+    return float(jnp.max(jnp.maximum(*errors)))
