@@ -1,4 +1,4 @@
-"""Every method as a solver of diffrax: `diffrax.diffeqsolve(diffrax_term(...), DiffraxSolver(...))`.
+"""Every method as a solver of diffrax: a term made of a Hamiltonian, and a solver for it.
 
 The clock of such a run is either the time itself, or it counts steps: then step number k is
 always step number k, whatever rounding does to diffrax's clock, and a run is the one of
@@ -164,7 +164,7 @@ def diffrax_term(
     rows held over each step. `start` is the t at which the time is zero: diffrax merges
     steps within 100 units in the last place of t1, which in float32 loses steps of runs
     beyond 131072 (their q becomes NaN). Such a run is whole from t0=-N to t1=0, with
-    start=-N, up to 4 million steps.
+    start=-N, up to a million steps.
 
     The state is (q, p) or a `PhaseState`, of shape [n] each, in the floating-point type of
     the clock (t0, t1 and dt0) or diffrax promotes it.
@@ -179,10 +179,11 @@ def diffrax_term(
         )
     if dt is not None:
         check_steps(dt, 1)
-    held = inputs is not None and not callable(inputs)
-    if held and dt is None:
-        raise ValueError("inputs held over each step need dt, the length of a step")
-    steps = len(inputs) if held else 1
+    steps = 1
+    if inputs is not None and not callable(inputs):
+        if dt is None:
+            raise ValueError("inputs held over each step need dt, the length of a step")
+        steps = len(inputs)
     drive, rows = make_drive(inputs, H, steps, _dtype(H))
     clock = TimeClock() if dt is None else StepClock(jnp.asarray(dt, float), rows, start)
     system, field = _prepare(solver, H)

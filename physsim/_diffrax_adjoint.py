@@ -131,13 +131,6 @@ def _run_forward(perturbed, start__terms, **kwargs):
     return (end, stats), (end.y, end.solver_state, end.num_steps)
 
 
-@_run.def_fwd
-def _run_forward(perturbed, start__terms, **kwargs):
-    del perturbed
-    end, stats = _run(start__terms, **kwargs)
-    return (end, stats), (end.y, end.solver_state, end.num_steps)
-
-
 @_run.def_bwd
 def _run_backward(residuals, cotangents, perturbed, start__terms, *, solver, options, **kwargs):
     del perturbed, kwargs
@@ -145,7 +138,7 @@ def _run_backward(residuals, cotangents, perturbed, start__terms, *, solver, opt
     (y0, _), terms = start__terms
     back = _StepBack(solver.solver, terms, phase_state(y).q.dtype)
     state = phase_state(y) if solver_state is None else solver_state
-    y_bar = jax.tree.map(lambda bar: bar[0], cotangents[0].save_state.ys)
+    y_bar = jax.tree.map(_last_or_zero, y, cotangents[0].save_state.ys)
     shares = back.read(state, phase_state(y_bar))
     first = back.index(options["t0"])
 
@@ -237,6 +230,11 @@ def _clock(terms) -> StepClock:
 
 def _rows(terms):
     return _clock(terms).rows
+
+
+def _last_or_zero(x, bar):
+    # diffrax saves along a leading axis of one; what a cost does not read has no cotangent.
+    return jnp.zeros_like(x) if bar is None else bar[0]
 
 
 def _is_none(x):

@@ -1,4 +1,4 @@
-"""Methods as solvers of diffrax: the same bits, dense output, events, gradients by stepping back."""
+"""Methods as solvers of diffrax: the same bits, dense output, events, reversed gradients."""
 
 import diffrax
 import equinox as eqx
@@ -71,8 +71,7 @@ def both(solver, dtype, inputs, steps=40):
 
 
 @pytest.mark.usefixtures("ranks_promote")
-@pytest.mark.parametrize("inputs", ["held", "sampled"])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("dtype", "inputs"), [(np.float64, "held"), (np.float32, "sampled")])
 @pytest.mark.parametrize("solver", SPLITTINGS, ids=lambda s: s.name)
 def test_splittings_are_the_raw_loop_to_the_bit(solver, dtype, inputs):
     ours, raw = both(solver, dtype, inputs)
@@ -138,9 +137,9 @@ def test_back_in_time(solver):
 
 def test_dense_output_is_of_order_three_at_least():
     H, y0 = pendulum(), PhaseState(jnp.ones(1), jnp.zeros(1))
-    solver, errors = physsim.SRKN11b(), []
+    solver, errors = physsim.Yoshida6(), []
     fine = physsim.integrate(H, solver, y0, dt=0.0125, num_steps=320).ys
-    for every in (8, 16, 32):
+    for every in (8, 16):
         dt, steps = 0.0125 * every, 320 // every
         term = diffrax_term(H, solver, dt=dt)
         solution = solve(
@@ -151,8 +150,10 @@ def test_dense_output_is_of_order_three_at_least():
         at = solve(term, solver, y0, steps, max_steps=steps, saveat=diffrax.SaveAt(ts=between)).ys
         np.testing.assert_allclose(at.q, ys.q, atol=1e-13)
         errors.append(float(jnp.max(jnp.abs(ys.q - fine.q))))
-    orders = np.log2(np.array(errors[1:]) / np.array(errors[:-1]))
-    assert np.all(orders > 3.0), orders
+    at = solve(term, solver, y0, steps, saveat=diffrax.SaveAt(ts=between)).ys
+    np.testing.assert_allclose(at.q, ys.q, atol=1e-13)
+    order = np.log2(errors[1] / errors[0])
+    assert order > 3.0, order
 
 
 def test_dense_output_of_held_inputs_and_modes(ranks_promote):
@@ -209,7 +210,7 @@ def test_float32_takes_every_step():
     H, y0 = in_precision((pendulum(), PhaseState(jnp.ones(1), jnp.zeros(1))), np.float32)
     solver = physsim.StormerVerlet()
     term = diffrax_term(H, solver, dt=DT)
-    for steps, start in ((100_000, 0), (200_000, -200_000)):
+    for steps, start in ((100_000, 0), (131_072, 0), (1_000_000, -1_000_000)):
         term = diffrax_term(H, solver, dt=DT, start=start)
         solution = solve(term, solver, y0, steps, start=start, max_steps=None)
         raw = physsim.integrate(H, solver, y0, dt=DT, num_steps=steps, save_every=steps).final
@@ -224,7 +225,8 @@ def test_clocks_that_do_not_count_steps_give_nan():
     term = diffrax_term(H, solver, dt=DT)
     merged = solve(term, solver, y0, 200_000, max_steps=None)
     assert merged.stats["num_steps"] < 200_000 and np.isnan(merged.ys.q[-1, 0])
-    halves = diffrax.diffeqsolve(term, DiffraxSolver(solver), 0.0, 5.0, 0.5, y0)
+    clock = (np.float32(x) for x in (0.0, 5.0, 0.5))
+    halves = diffrax.diffeqsolve(term, DiffraxSolver(solver), *clock, y0)
     assert np.isnan(halves.ys.q[-1, 0])
     case = duffing_chain(10)
     short = diffrax_term(case.H, solver, dt=DT, inputs=case.inputs)
@@ -239,18 +241,17 @@ def loss(variables, solver, adjoint, steps=50):
 
 
 @pytest.mark.usefixtures("ranks_promote")
-@pytest.mark.parametrize("inputs", ["held", "sampled"])
 @pytest.mark.parametrize(
-    "solver",
+    ("solver", "inputs"),
     [
-        physsim.SRKN11b(),
-        physsim.Compensated(physsim.Yoshida4()),
-        physsim.GaussLegendre4(),
-        physsim.KahanLi8(),
-        physsim.Tao(),
-        physsim.ABA864(),
+        (physsim.SRKN6b(), "held"),
+        (physsim.Compensated(physsim.StormerVerlet()), "sampled"),
+        (physsim.ImplicitMidpoint(), "held"),
+        (physsim.KahanLi8(), "sampled"),
+        (physsim.Tao(), "held"),
+        pytest.param(physsim.ABA864(), "sampled", marks=pytest.mark.slow),
     ],
-    ids=lambda s: s.name,
+    ids=lambda x: getattr(x, "name", x),
 )
 def test_gradients_by_stepping_back_are_those_of_backpropagation(solver, inputs):
     """By parameters, the start, inputs and dt."""
