@@ -3,6 +3,7 @@
 import contextlib
 from typing import Any
 
+import equinox as eqx
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
@@ -36,9 +37,15 @@ def style() -> contextlib.AbstractContextManager:
     return plt.rc_context(STYLE)
 
 
+def _per_sample(solution):
+    return (solution.ys.q, solution.ys.p, solution.energies)
+
+
 def plot_solution(solution: Solution) -> Figure:
     """Positions, momenta and relative energy error over time."""
 
+    if solution.energies.ndim > 1:
+        solution = eqx.tree_at(_per_sample, solution, replace_fn=lambda x: x[0])
     t = np.asarray(solution.ts)
     with style():
         figure = Figure(figsize=(7, 6))
