@@ -11,6 +11,7 @@ from ._checks import is_traced as is_traced
 from ._compile import compile_scalar as compile_scalar
 from ._damping import DampedHamiltonian as DampedHamiltonian
 from ._damping import damped as damped
+from ._default import default_solver as default_solver
 from ._diagnostics import energy_error as energy_error
 from ._diagnostics import reversal_error as reversal_error
 from ._diagnostics import symplecticity_defect as symplecticity_defect

@@ -119,10 +119,10 @@ def test_compensated_sums_keep_the_energy():
 
     def invariant(y, h=0.1):
         # Of the drift-kick-drift leapfrog on an oscillator, exactly.
-        return float(y.p[0] ** 2 / (1 - h**2 / 4) + y.q[0] ** 2) - 1.0
+        return float(y.q[0]) ** 2 + (1 - h**2 / 4) * float(y.p[0]) ** 2 - 1.0
 
     options = {"dt": 0.1, "num_steps": 1_000_000, "save_every": 1_000_000}
     plain = physsim.integrate(H, physsim.StormerVerlet(), y0, **options).final
     exact = physsim.integrate(H, physsim.Compensated(physsim.StormerVerlet()), y0, **options).final
-    assert abs(invariant(exact)) <= 2e-15
-    assert abs(invariant(plain)) > abs(invariant(exact))
+    assert abs(invariant(exact)) <= 1e-14
+    assert abs(invariant(plain)) > 10 * abs(invariant(exact))

@@ -268,3 +268,36 @@ def test_refusals():
         physsim.Tao().check_reversible(duffing_pair())
     with pytest.raises(ValueError, match="integrator such as"):
         physsim.check_solver(physsim.SRKN11b)
+
+
+def test_the_default_method_fits_and_says_why():
+    mixed = physsim.symbolic(Q[0] * P[0], q=Q[:1], p=P[:1])
+    quartic = physsim.symbolic(P[0] ** 4 + Q[0] ** 2, q=Q[:1], p=P[:1])
+    in_series = physsim.damped(driven_pair(False), resistance=0.1)
+    cases = (
+        (mixed, physsim.GaussLegendre4, "mixes"),
+        (quartic, physsim.BlanesMoan6, "not quadratic"),
+        (in_series, physsim.BlanesMoan6, "losses"),
+        (duffing_pair(), physsim.SRKN11b, "quadratic"),
+    )
+    for H, method, word in cases:
+        solver, reason = physsim.default_solver(H)
+        assert isinstance(solver, method) and word in reason
+        solver.check(H)
+
+
+def test_new_numbers_do_not_trace_again():
+    """A Hamiltonian rebuilt with other parameters, and another start and step, run at once."""
+    q, p, k = sympy.symbols("q p k")
+    solver = physsim.SRKN11b()
+
+    @eqx.filter_jit
+    @eqx.debug.assert_max_traces(max_traces=1)
+    def end(H, y0, dt):
+        return physsim.integrate(H, solver, y0, dt=dt, num_steps=10, throw=False).final
+
+    for value in (1.0, 2.0, 3.0):
+        H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: value})
+        y0 = PhaseState(jnp.array([value]), jnp.zeros(1))
+        exact = value * np.cos(np.sqrt(value) * 0.1 * 10)
+        np.testing.assert_allclose(end(H, y0, jnp.asarray(0.1)).q[0], exact, rtol=1e-9)
