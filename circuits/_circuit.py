@@ -148,7 +148,8 @@ class Circuit:
         step beyond stability or a run that diverges. Warns where steps are inaccurate.
         """
         solver = SRKN11b() if solver is None else solver
-        plan_for = functools.partial(make_plan, self.netlist.tran, seconds(t_end, "t_end"))
+        stop = None if t_end is None else seconds(t_end, "t_end")
+        plan_for = functools.partial(make_plan, self.netlist.tran, stop)
         try:
             if dt is None:
                 return self._resolved(solver, plan_for, save_every, progress)

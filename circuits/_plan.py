@@ -60,10 +60,8 @@ def _count(number: float, limit: int, what: str) -> int:
     return max(1, math.ceil(number - 1e-9))
 
 
-def seconds(time: float | str | None, name: str) -> float | None:
+def seconds(time: float | str, name: str) -> float:
     """A positive time in s, from a number or from text such as `2.5us`."""
-    if time is None:
-        return None
     value = parse_number(time, name, "s") if isinstance(time, str) else float(time)
     if not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be positive and finite, got {time}")

@@ -123,19 +123,24 @@ def _largest(y):
     return jnp.maximum(jnp.max(jnp.abs(y.q)), jnp.max(jnp.abs(y.p)))
 
 
+def _echo_solver(problem) -> AbstractEchoSolver:
+    assert isinstance(problem.solver, AbstractEchoSolver)
+    return problem.solver
+
+
 def echo_step(problem: Problem, prepared):
     """(epsilon, y, k, row) -> (y before step k, shares of the gradient), on the flipped side."""
-    dt = problem.dt
+    dt, solver = problem.dt, _echo_solver(problem)
 
     def step(epsilon, y, k, row):
         y = _nudge(problem, epsilon, y, k, row)
-        y, visits = problem.solver.substeps(
+        y, visits = solver.substeps(
             prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt), backward=True
         )
 
         @eqx.filter_grad
         def share(shares):
-            return problem.solver.action(
+            return solver.action(
                 shares.H, visits, shares.dt, lambda c: shares.drive.at(shares.held, k, c, shares.dt)
             )
 

@@ -1,6 +1,6 @@
 """Hamiltonians that hold a SymPy energy; `physsim.symbolic` makes them."""
 
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -55,7 +55,7 @@ class AbstractSymbolicHamiltonian(AbstractHamiltonian):
     def prepare(self):
         return self
 
-    def equations(self) -> list[sympy.Eq]:
+    def equations(self) -> list[Any]:
         """Hamilton's equations, dq/dt then dp/dt, in SymPy."""
         t = self.roles.t or sympy.Symbol("t")
         roles = self.roles
