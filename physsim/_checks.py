@@ -12,7 +12,7 @@ from ._errors import DivergenceError
 from ._hamiltonian import AbstractHamiltonian
 from ._solution import Solution
 from ._solver import AbstractSolver
-from ._step_size import check_step
+from ._step_size import check_step, fastest_frequency
 from ._types import PhaseState
 
 
@@ -69,7 +69,7 @@ def check_start(H, solver: AbstractSolver, y: PhaseState, u, dt: float) -> None:
     if y.q.ndim == 2:
         y = PhaseState(y.q[0], y.p[0])
         u = u if u.ndim == 1 else u[:, 0]
-    energy, velocity, force = _at_start(H, y, u)
+    energy, velocity, force, omega = _at_start(H, y, u)
     if not np.isfinite(energy):
         raise ValueError(f"the energy at the start is {energy}: it is not defined there")
     for name, x in (("momentum", velocity), ("position", force)):
@@ -78,13 +78,14 @@ def check_start(H, solver: AbstractSolver, y: PhaseState, u, dt: float) -> None:
             raise ValueError(
                 f"at the start the energy has no finite derivative by the {name} of {which}"
             )
-    check_step(H, solver, y, u, dt)
+    check_step(solver, float(omega), dt)
 
 
 @eqx.filter_jit
 def _at_start(H, y, u):
     system = H.conservative.prepare()
-    return system(y.q, y.p, u), *system.vector_field(y.q, y.p, u)
+    gradient = system.vector_field(y.q, y.p, u)
+    return system(y.q, y.p, u), *gradient, fastest_frequency(H, y, u)
 
 
 def is_traced(tree) -> bool:

@@ -128,35 +128,45 @@ def _in_chunks(run, y, order, rows, save_every, chunks):
     """The run, cut so that a progress bar can move; the states are the same in any cut."""
     saves = order.size // save_every
     size = -(-saves // chunks) * save_every
-    state, y, energy = _begin(run, y, order[0], None if rows is None else rows[0])
-    ys, energies = [jax.tree.map(lambda x: x[None], y)], [energy[None]]
+    parts = [slice(start, start + size) for start in range(0, order.size, size)]
+    cuts = [(order[part], None if rows is None else rows[part]) for part in parts]
     bar = progress_bar("simulating", order.size) if chunks > 1 else contextlib.nullcontext()
     with bar as advance:
-        for start in range(0, order.size, size):
-            part = slice(start, start + size)
-            cut = None if rows is None else rows[part]
-            state, (y_saved, e_saved) = _scan(run, state, order[part], cut, save_every)
-            ys.append(y_saved)
-            energies.append(e_saved)
-            if advance is not None:
-                jax.block_until_ready(state)
-                advance(order[part].size)
-    y = jax.tree.map(lambda x: x[-1], ys[-1])
-    return y, jax.tree.map(lambda *parts: jnp.concatenate(parts), *ys), jnp.concatenate(energies)
+        state, start, saved = _begin(run, y, *cuts[0], save_every)
+        pieces = [start, saved]
+        _advance(advance, state, cuts[0])
+        for cut in cuts[1:]:
+            state, saved = _scan(run, state, *cut, save_every)
+            pieces.append(saved)
+            _advance(advance, state, cut)
+    ys, energies = jax.tree.map(lambda *x: jnp.concatenate(x), *pieces)
+    return jax.tree.map(lambda x: x[-1], ys), ys, energies
+
+
+def _advance(advance, state, cut):
+    if advance is not None:
+        jax.block_until_ready(state)
+        advance(cut[0].size)
 
 
 @eqx.filter_jit
-def _begin(run, y, k, row):
-    system, _ = run.prepare()
+def _begin(run, y, order, rows, save_every):
+    """The start as the method takes it, and the first chunk: one compilation for both."""
+    system, thermostat = run.prepare()
     state = run.solver.start(system, y)
     y = run.solver.read(system, state)
-    return state, y, run.energy(system, y, k, row, end=False)
+    energy = run.energy(system, y, order[0], None if rows is None else rows[0], end=False)
+    start = jax.tree.map(lambda x: x[None], (y, energy))
+    state, saved = _steps(run, system, thermostat, state, order, rows, save_every)
+    return state, start, saved
 
 
 @eqx.filter_jit
 def _scan(run, state, order, rows, save_every):
-    system, thermostat = run.prepare()
+    return _steps(run, *run.prepare(), state, order, rows, save_every)
 
+
+def _steps(run, system, thermostat, state, order, rows, save_every):
     def one(state, x):
         k, row = x
         first, second = (None, None) if thermostat is None else step_keys(run.key, k)
