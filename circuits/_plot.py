@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 from scipy.interpolate import CubicSpline
 
-from physsim.plotting import COLOURS, style
+from physsim.plotting import ABOVE, COLOURS, style
 
 from ._result import Result
 
@@ -27,7 +27,7 @@ def plot_result(result: Result, nodes: list[str] | None = None) -> Figure:
             above.plot(*_smooth(result.t, result.v(node)), label=label, linewidth=1)
         more = len(free) - len(shown) if nodes is None else 0
         title = f"{len(shown)} of {len(free)} nodes" if more > 0 else None
-        above.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, title=title, borderpad=0.2)
+        above.legend(**ABOVE, ncols=6, title=title)
         above.set_ylabel("voltage")
         above.yaxis.set_major_formatter(EngFormatter("V"))
         if result.circuit.drive is None:

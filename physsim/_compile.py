@@ -21,7 +21,8 @@ def compile_vector(
     exprs: tuple[sympy.Expr, ...], args: tuple[sympy.Symbol, ...]
 ) -> Callable[..., list[Array]]:
     """A JAX function of `args` for several expressions that share subexpressions."""
-    function = sympy.lambdify(args, list(exprs), modules=_MODULES, cse=True)
+    # Dummies, so that a symbol may be called e, pi or sin.
+    function = sympy.lambdify(args, list(exprs), modules=_MODULES, cse=True, dummify=True)
 
     def evaluate(*values):
         # A constant expression comes out as a bare number: give it shape and dtype.

@@ -29,6 +29,14 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 150,
 }
 
+ABOVE: dict[str, Any] = {
+    "loc": "lower left",
+    "bbox_to_anchor": (0, 1),
+    "borderaxespad": 0.2,
+    "borderpad": 0.2,
+}
+"""A legend above its axes hides nothing."""
+
 _MAX_LINES = 6
 
 
@@ -54,7 +62,7 @@ def plot_solution(solution: Solution) -> Figure:
             for i, label in enumerate(solution.coordinates[:_MAX_LINES]):
                 axis.plot(t, np.asarray(x)[:, i], label=label, linewidth=1)
             axis.set_ylabel(name)
-        axes[0].legend(loc="upper right", ncols=3)
+        axes[0].legend(**ABOVE, ncols=3)
         axes[2].plot(t, np.asarray(energy_error(solution)), linewidth=1, color=COLOURS[6])
         axes[2].set(ylabel="relative energy error", xlabel="time")
     return figure

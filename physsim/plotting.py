@@ -1,4 +1,5 @@
 """The plot style, shared by all plots."""
 
+from ._plot import ABOVE as ABOVE
 from ._plot import COLOURS as COLOURS
 from ._plot import style as style

@@ -17,8 +17,8 @@ _PERIODS = 10_000
 def demo(out: Out = "out") -> None:
     """The main job from end to end, on two coupled LC tanks.
 
-    Hamiltonian, 10 000 periods, the echo, the gradient table, and training. Takes about a
-    minute.
+    Hamiltonian, 10 000 periods, the echo, the gradient table, and training. Takes about
+    half a minute.
     """
     start = time.perf_counter()
     folder = output_folder(Path(out))

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from physsim.plotting import COLOURS, style
+from physsim.plotting import ABOVE, COLOURS, style
 
+_OVER_LEGEND = 24
 _SECONDS, _VOLTS = EngFormatter("s"), EngFormatter("V")
 
 
@@ -21,7 +22,7 @@ def training_picture(trained: dict[str, Any]) -> Figure:
         above.plot(t, experiment.targets, color=COLOURS[6], linewidth=3, alpha=0.35, label="target")
         for key, colour in (("before", COLOURS[1]), ("after", COLOURS[0])):
             above.plot(t, experiment.waveform(trained[key]), color=colour, linewidth=1, label=key)
-        above.legend(loc="upper right", ncols=3)
+        above.legend(**ABOVE, ncols=3)
         above.set(ylabel=experiment.cost.readout.name, xlabel="time")
         above.xaxis.set_major_formatter(_SECONDS)
         above.yaxis.set_major_formatter(EngFormatter(experiment.cost.readout.unit))
@@ -37,8 +38,9 @@ def energy_picture(result, node: str, shown: int, title: str) -> Figure:
         above, below = figure.subplots(2, 1)
         for name, colour in (("in", COLOURS[0]), (node, COLOURS[1])):
             above.plot(result.t[:shown], result.v(name)[:shown], color=colour, label=f"v({name})")
-        above.legend(loc="upper right", ncols=2)
-        above.set(ylabel="voltage", xlabel="time", title=title)
+        above.legend(**ABOVE, ncols=2)
+        above.set(ylabel="voltage", xlabel="time")
+        above.set_title(title, pad=_OVER_LEGEND)
         t, low, high = _envelope(result.t, result.energy_error)
         below.fill_between(t, low, high, color=COLOURS[0], alpha=0.4, linewidth=0)
         below.set(ylabel="relative energy error\n(band it moves in)", xlabel="time")
@@ -77,18 +79,20 @@ def echo_picture(circuit, record, exact) -> Figure:
             )
             split = np.asarray(record.echo_plus.p - record.echo_minus.p)[:, i]
             difference.plot(t, split, color=colour, label=f"Q({name})")
-        run.set(ylabel="charge (dimensionless)", title="The echo retraces the run ...")
-        difference.set(ylabel="echo(+eps) - echo(-eps)", title="... up to the nudges' trace ...")
+        run.set_ylabel("charge (dimensionless)")
+        run.set_title("The echo retraces the run ...", pad=_OVER_LEGEND)
+        difference.set_ylabel("echo(+eps) - echo(-eps)")
+        difference.set_title("... up to the nudges' trace ...", pad=_OVER_LEGEND)
         for name, path, end, colour in zip(
             names, _columns(record.gradient), _columns(exact, 1), COLOURS, strict=False
         ):
             gradient.plot(t, path, color=colour, label=f"dL/d{name}")
             gradient.plot(0, end, "o", color=colour, markersize=7, fillstyle="none", clip_on=False)
         gradient.set(ylabel="gradient so far", xlabel="time (the echo runs from right to left)")
-        gradient.set_title("... on which the gradient adds up (circles: BPTT)")
+        gradient.set_title("... on which the gradient adds up (circles: BPTT)", pad=_OVER_LEGEND)
         gradient.xaxis.set_major_formatter(_SECONDS)
         for axis in (run, difference, gradient):
-            axis.legend(loc="upper right", ncols=3)
+            axis.legend(**ABOVE, ncols=6)
     return figure
 
 
