@@ -12,13 +12,14 @@ import jax  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 
-from . import compiling, drift, report, speed, work_precision  # noqa: E402
+from . import compiling, drift, overhead, report, speed, work_precision  # noqa: E402
 
 PARTS = {
     "speed": speed,
     "compile": compiling,
     "work_precision": work_precision,
     "drift": drift,
+    "overhead": overhead,
 }
 
 
