@@ -65,7 +65,7 @@ class StepClock(AbstractClock):
     """t counts steps of length `dt` from `start`, where the time is zero.
 
     A step of diffrax that is not one step of the method, or that has no row of inputs,
-    turns q to NaN.
+    turns the state to NaN.
     """
 
     dt: Float[Array, ""]
@@ -240,8 +240,9 @@ class DiffraxSolver(diffrax.AbstractSolver):
         y = phase_state(y0)
         stride = term.clock.stride(term.drive, t0, t1, direction, y.q.dtype)
         state = self._state(term, y, solver_state, made_jump)
+        state = _or_nan(stride.valid, state)
         state = self.solver.step(term.system, state, stride.dt, stride.input_at)
-        end = _or_nan(stride.valid, self.solver.read(term.system, state))
+        end = self.solver.read(term.system, state)
         y1 = like(y0, end)
         dense_info = {
             "y0": y0,
@@ -265,9 +266,17 @@ class DiffraxSolver(diffrax.AbstractSolver):
         return terms.vf(t0, y0, args)
 
 
-def _or_nan(valid, y):
-    # Of q alone: guarding p as well costs a leapfrog 40% of its time.
-    return y if valid is True else PhaseState(jnp.where(valid, y.q, jnp.nan), y.p)
+def _or_nan(valid, state):
+    """The state before a step, its positions NaN where that is no step of the clock.
+
+    Before, not after: of a guarded result XLA repeats the substeps for each of its uses,
+    which costs up to forty times a step.
+    """
+    if valid is True:
+        return state
+    leaves, structure = jax.tree.flatten(state)
+    leaves[0] = jnp.where(valid, leaves[0], jnp.nan)
+    return jax.tree.unflatten(structure, leaves)
 
 
 def unwrap(terms: Any) -> tuple[HamiltonianTerm, Any]:
