@@ -130,6 +130,16 @@ def test_order_with_damping_drive_and_time_dependence(name, pumped):
     assert abs(slope(steps, errors) - solver.order) < 0.15, errors
 
 
+@pytest.mark.parametrize("name", HARMONIC | TAO)
+def test_order_with_drive_and_time_dependence_but_no_losses(name):
+    """For the methods that refuse damping."""
+    solver, H = (HARMONIC | TAO)[name], driven_pair(True)
+    y0 = PhaseState(jnp.array([0.7, -0.4]), jnp.array([0.2, 0.5]))
+    steps = steps_of(name, solver)
+    errors = final_errors(H, solver, y0, 5.0, steps, reference(H, y0, 5.0), inputs)
+    assert abs(slope(steps, errors) - solver.order) < 0.15, errors
+
+
 @pytest.fixture(scope="module")
 def series():
     H = physsim.damped(driven_pair(False), conductance=CONDUCTANCE, resistance=RESISTANCE)
