@@ -147,7 +147,7 @@ def _column(values, like):
 
 @final
 class ABA864(AbstractHarmonicSplitting):
-    """Order (8, 6, 4) in (step, step^2 eps.., nonlinearity): 7 forces a step."""
+    """Error eps h^8 + eps^2 h^6 + eps^3 h^4 for a nonlinearity eps: 7 forces a step."""
 
     @property
     def tableau(self):
@@ -156,7 +156,7 @@ class ABA864(AbstractHarmonicSplitting):
 
 @final
 class ABA1064(AbstractHarmonicSplitting):
-    """Order (10, 6, 4): 8 forces a step."""
+    """Error eps h^10 + eps^2 h^6 + eps^3 h^4 for a nonlinearity eps: 8 forces a step."""
 
     @property
     def tableau(self):
