@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .._elements import Element, node_name
+from .._elements import Coupling, Element, node_name
 from .._errors import Location
 from ._checks import check
-from ._tran import Tran
+from ._tran import Ac, Tolerance, Tran
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,12 @@ class Netlist:
     tran: Tran | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     file: str = "<netlist>"
+    couplings: tuple[Coupling, ...] = ()
+    ac: Ac | None = None
+    op: bool = False
+    temperature: float | None = None
+    """In K; resistors are noisy in a transient only where it is given."""
+    tolerances: tuple[Tolerance, ...] = ()
 
     def __post_init__(self) -> None:
         voltages = {node_name(node): value for node, value in self.initial_voltages.items()}

@@ -1,4 +1,4 @@
-"""The transient analysis that a netlist asks for."""
+"""The analyses that a netlist asks for."""
 
 from dataclasses import dataclass, field
 
@@ -17,4 +17,33 @@ class Tran:
     stop: float
     start: float = 0.0
     max_step: float | None = None
+    location: Location | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ac:
+    """Frequencies (Hz) from ``start`` to ``stop``: ``points`` a decade, an octave or in all.
+
+    ``spacing`` is "dec", "oct" or "lin".
+    """
+
+    spacing: str
+    points: int
+    start: float
+    stop: float
+    location: Location | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How values spread in production: ``.tolerance C*=5% dist=gauss``.
+
+    ``pattern`` is an element's name, with `*` and `?` as wildcards, in lower case.
+    ``relative`` is the standard deviation of a "gauss" distribution, the half width of a
+    "uniform" one, as a part of the value.
+    """
+
+    pattern: str
+    relative: float
+    distribution: str = "gauss"
     location: Location | None = field(default=None, compare=False)
