@@ -1,21 +1,32 @@
-"""Training parameters by gradient descent on the cost of a run."""
+"""Training parameters by gradient descent on the cost of runs."""
 
-import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, final
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Float, PyTree
 
-from physsim import AbstractHamiltonian, AbstractSolver, DivergenceError, Inputs, progress_bar
+from physsim import (
+    AbstractHamiltonian,
+    AbstractSolver,
+    Inputs,
+    check_solver,
+    check_steps,
+    progress_bar,
+)
 
-from ._gradient import AbstractGradient, Cost, InitialState
+from ._checkpoint import Checkpoint
+from ._domain import make_domain
+from ._gradient import AbstractGradient, InitialState
+from ._loop import Plan, train
+from ._metrics import MetricsFile
+from ._objective import Objective, Samples
+from ._outcome import Outcome
 from ._rhel import ReversibleAdjoint
+from ._state import TrainState, Update, start_state
 
 
 @final
@@ -25,115 +36,143 @@ class Fit(eqx.Module):
     hamiltonian: AbstractHamiltonian
     losses: Float[np.ndarray, " iterations"]
     interrupted: bool = eqx.field(static=True)
-
-    @property
-    def best(self) -> float:
-        return float(np.min(self.losses))
+    best: float = eqx.field(static=True)
+    """The loss of `hamiltonian`: the lowest over the samples that judge."""
+    judged: Float[np.ndarray, "judgements 2"]
+    """(update, loss) over the samples that judge, where they are others than the updates'."""
+    objective: Objective
+    """What was minimised; `objective.totals(H, samples)` evaluates other runs."""
+    origin: str = eqx.field(static=True, default="")
+    """Where a resumed training started."""
 
 
 def fit(
     H: AbstractHamiltonian,
     solver: AbstractSolver,
     y0: InitialState,
-    cost: Cost,
+    cost: Callable[..., Any] | Outcome,
     *,
     dt: float,
     num_steps: int,
     inputs: Inputs = None,
     targets: Any = None,
+    samples: Samples | None = None,
+    validation: Samples | None = None,
+    batch_size: int | None = None,
     method: AbstractGradient | None = None,
     optimiser: optax.GradientTransformation | None = None,
     iterations: int = 300,
     trainable: PyTree | None = None,
     positive: PyTree | None = None,
+    lower: PyTree | None = None,
+    upper: PyTree | None = None,
     tolerance: float | None = None,
+    patience: int | None = None,
+    judge_every: int | None = None,
+    check_every: int | None = None,
+    seed: int = 0,
+    checkpoint: Checkpoint | None = None,
+    metrics: MetricsFile | None = None,
     progress: bool = True,
-    callback: Callable[..., None] | None = None,
+    callback: Callable[[Update], None] | None = None,
 ) -> Fit:
-    """Minimise the summed cost over the parameters of `H`.
+    """Minimise the cost of a run, or the mean cost of many, over the parameters of `H`.
 
-    `trainable` and `positive` have the shape of `H` with boolean arrays (or booleans) as
-    leaves: which entries change, and which are kept positive by training their logarithm.
-    Default: all, none. `method` defaults to the reversible adjoint, `optimiser` to Adam at
-    0.02. Stops after `iterations`, at a loss of at most `tolerance`, on Ctrl-C, or with a
-    warning where an update made the run diverge; what was learned until then is returned.
-    `callback(i, loss, H)` is called before each update.
+    `cost` is a running cost, cost(H, y, u, target), summed over the steps, or an `Outcome`.
+    `inputs` and `targets` are the run's, or what all `samples` share; `batch_size` of them,
+    in an order drawn by `seed`, make an update (default: all).
+
+    `trainable`, `positive`, `lower` and `upper` have the shape of `H`: which entries change,
+    and within which bounds; see `make_domain`. Default: all, without bounds. `method` defaults
+    to the reversible adjoint, `optimiser` (any of optax) to Adam at 0.02.
+
+    The best values are those of the lowest loss: of the updates' own where there is one run or
+    all samples make an update, else of `validation` (default: all samples), every `judge_every`
+    updates (default: once through the samples). Stops after `iterations`, at a loss of at most
+    `tolerance`, after `patience` judgements without a better one, on Ctrl-C, or with a
+    warning where an update made the run diverge; the best values until then are returned.
+
+    `checkpoint` keeps the state of training in a file and may start from it, `metrics` writes
+    a line an update, `callback(update)` is called for each; every `check_every` updates
+    the gradient is compared with BPTT's.
 
     Raises `ValueError` for arguments that don't fit, `physsim.DivergenceError` where the run
-    diverges from the start.
+    diverges from the start, `CheckpointError` for a checkpoint that can't be used.
     """
-    if iterations < 1:
-        raise ValueError(f"iterations must be at least 1, got {iterations}")
+    check_solver(solver)
+    check_steps(dt, num_steps)
+    _check_counts(iterations=iterations, patience=patience, judge_every=judge_every,
+                  check_every=check_every, batch_size=batch_size)  # fmt: skip
+    domain = make_domain(H, trainable=trainable, positive=positive, lower=lower, upper=upper)
+    shared = Samples(inputs, targets)
+    objective = Objective(H, domain, solver, y0, cost, float(dt), num_steps, shared)
     method = ReversibleAdjoint() if method is None else method
-    optimiser = optax.adam(0.02) if optimiser is None else optimiser
-    trainable = _mask(H, trainable, default=True)
-    positive = _mask(H, positive, default=False)
-    _check_positive(H, positive)
-    options = {"dt": dt, "num_steps": num_steps, "inputs": inputs, "targets": targets}
-    z = _to_free(H, positive)
-    state = optimiser.init(z)
-    losses, best = [], (np.inf, H)
+    objective.check(method, samples)
+    batches = _batches(samples, batch_size)
+    plan = Plan(
+        objective, method, _with_value(optimiser), samples,
+        judge_by=samples if validation is None and batches > 1 else validation,
+        iterations=iterations, batch_size=batch_size if batches > 1 else None,
+        judge_every=judge_every or batches, check_every=check_every,
+        tolerance=tolerance, patience=patience, seed=seed,
+    )  # fmt: skip
+    state, origin = _first_state(plan, checkpoint, metrics)
     bar = progress_bar("training", iterations) if progress else nullcontext(lambda *_, **__: None)
-    interrupted = False
     with bar as advance:
-        try:
-            for i in range(iterations):
-                H = _from_free(z, positive)
-                try:
-                    value, gradients = method(H, solver, y0, cost, **options)
-                except DivergenceError as error:
-                    if not losses:
-                        raise
-                    warnings.warn(
-                        f"training stopped before update {i}: {error}. A smaller learning rate "
-                        "may help",
-                        stacklevel=2,
-                    )
-                    break
-                losses.append(float(value))
-                best = min(best, (losses[-1], H), key=lambda pair: pair[0])
-                advance(1, note=f"loss {losses[-1]:.3e}")
-                if callback is not None:
-                    callback(i, losses[-1], H)
-                if tolerance is not None and losses[-1] <= tolerance:
-                    break
-                z, state = _update(optimiser, z, state, gradients.params, trainable, positive)
-        except KeyboardInterrupt:
-            interrupted = True
-    return Fit(best[1], np.array(losses), interrupted)
+        advance(state.step)
+
+        def told(_, update: Update) -> None:
+            if metrics is not None:
+                metrics.write(update)
+            advance(1, note=f"loss {update.loss:.3e}")
+            if callback is not None:
+                callback(update)
+
+        def kept(state: TrainState) -> None:
+            if checkpoint is not None and state.step % checkpoint.every == 0:
+                _save(checkpoint, metrics, state)
+
+        state, interrupted = train(plan, state, told, kept)
+    if checkpoint is not None:
+        _save(checkpoint, metrics, state)
+    best = domain.from_free(H, state.best_z)
+    return Fit(best, state.losses, interrupted, float(state.best), state.judged, objective, origin)
 
 
-@eqx.filter_jit
-def _update(optimiser, z, state, gradient, trainable, positive):
-    gradient = jax.tree.map(_chain, z, gradient, trainable, positive)
-    # optax mixes dtypes where JAX's strict promotion is on.
-    with jax.numpy_dtype_promotion("standard"):
-        updates, state = optimiser.update(gradient, state, z)
-    updates = jax.tree.map(lambda x, keep: jnp.where(keep, x, 0.0), updates, trainable)
-    return eqx.apply_updates(z, updates), state
+def _first_state(plan: Plan, checkpoint, metrics) -> tuple[TrainState, str]:
+    """The state to start from, with the metrics cut to it."""
+    z = plan.objective.domain.to_free(plan.objective.H)
+    state, origin = start_state(z, plan.optimiser), ""
+    if checkpoint is not None and checkpoint.resume:
+        kept, origin = checkpoint.load(state)
+        state = state if kept is None else kept
+    if metrics is not None:
+        metrics.rewind(state.step)
+    return state, origin
 
 
-def _chain(z, gradient, trainable, positive):
-    """dL/dz from dL/dtheta, with theta = exp(z) where positive."""
-    return jnp.where(trainable, jnp.where(positive, jnp.exp(z) * gradient, gradient), 0.0)
+def _save(checkpoint: Checkpoint, metrics: MetricsFile | None, state: TrainState) -> None:
+    if metrics is not None:
+        metrics.sync()
+    checkpoint.save(state)
 
 
-@eqx.filter_jit
-def _to_free(H, positive):
-    return jax.tree.map(lambda x, p: jnp.where(p, jnp.log(jnp.where(p, x, 1.0)), x), H, positive)
+def _with_value(optimiser) -> Any:
+    """An optimiser that may be told the loss: line searches ask for it."""
+    return optax.with_extra_args_support(optax.adam(0.02) if optimiser is None else optimiser)
 
 
-@eqx.filter_jit
-def _from_free(z, positive):
-    return jax.tree.map(lambda x, p: jnp.where(p, jnp.exp(jnp.where(p, x, 0.0)), x), z, positive)
+def _batches(samples: Samples | None, batch_size: int | None) -> int:
+    """How many updates go once through the samples."""
+    if batch_size is None:
+        return 1
+    if samples is None or batch_size > len(samples):
+        count = "there are none" if samples is None else f"there are {len(samples)}"
+        raise ValueError(f"a batch of {batch_size} samples, but {count}")
+    return len(samples) // batch_size
 
 
-def _mask(H, mask, *, default: bool):
-    mask = jax.tree.map(lambda _: default, H) if mask is None else mask
-    return jax.tree.map(lambda x, m: jnp.broadcast_to(jnp.asarray(m, bool), x.shape), H, mask)
-
-
-def _check_positive(H, positive):
-    for x, p in zip(jax.tree.leaves(H), jax.tree.leaves(positive), strict=True):
-        if bool(jnp.any(p & (x <= 0))):
-            raise ValueError("a parameter that is to stay positive starts at zero or below")
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")

@@ -1,8 +1,10 @@
 """Training, the report and the recorded echo."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import learning
@@ -37,21 +39,88 @@ def test_fit_recovers_a_parameter_and_stops():
 
 
 def test_fit_leaves_what_is_not_trainable():
+    problem = duffing_chain(10)
+    chosen = eqx.tree_at(lambda H: H.params["k"], jax.tree.map(lambda _: False, problem.H), True)
+    options = {"dt": 0.1, "num_steps": 10, "inputs": problem.inputs, "targets": problem.targets}
+    arguments = (problem.H, physsim.StormerVerlet(), problem.y0, problem.cost)
+    fit = learning.fit(*arguments, **options, trainable=chosen, iterations=3, progress=False)
+    before, after = problem.H.params, fit.hamiltonian.params
+    assert float(after["k"]) != float(before["k"])
+    assert float(after["m"]) == float(before["m"]) and float(after["beta"]) == float(before["beta"])
+
+
+@pytest.mark.parametrize(
+    ("k", "change", "message"),
+    [
+        (-1.0, {"positive": True}, "k is to stay positive, but starts at zero or below: -1"),
+        (1.0, {"lower": 1.1}, "k starts at 1, outside its bounds, above 1.1 and below inf"),
+        (1.0, {"upper": 0.9}, "k starts at 1, outside its bounds, above -inf and below 0.9"),
+        (1.0, {"trainable": False}, "nothing is trained"),
+    ],
+)
+def test_fit_refuses_starts_outside_bounds(k, change, message):
     y0, options = frequency_problem()
-    H = pendulum(1.0)
-    frozen = jax.tree.map(lambda _: False, H)
+    H = pendulum(k)
+    trees = {name: jax.tree.map(lambda _, x=x: x, H) for name, x in change.items()}
+    with pytest.raises(ValueError, match=message):
+        learning.fit(H, physsim.SRKN11b(), y0, squared, **options, **trees)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"iterations": 0}, "iterations must be at least 1"),
+        ({"patience": 0}, "patience must be at least 1"),
+        ({"batch_size": 2}, "a batch of 2 samples, but there are none"),
+        ({"dt": 50.0}, "stability"),
+    ],
+)
+def test_fit_refuses_what_does_not_fit(change, message):
+    y0, options = frequency_problem()
+    with pytest.raises((ValueError, physsim.DivergenceError), match=message):
+        learning.fit(pendulum(), physsim.SRKN11b(), y0, squared, **(options | change))
+
+
+@pytest.mark.parametrize(
+    "optimiser", [optax.sgd(0.02), optax.radam(0.05), optax.adabelief(0.02), optax.lbfgs()]
+)
+def test_any_optimiser_of_optax_will_do(optimiser):
+    y0, options = frequency_problem()
+    arguments = (pendulum(1.0), physsim.StormerVerlet(), y0, squared)
     fit = learning.fit(
-        H, physsim.SRKN11b(), y0, squared, **options, trainable=frozen, iterations=3, progress=False
-    )
-    assert float(fit.hamiltonian.params["k"]) == 1.0
+        *arguments, **options, optimiser=optimiser, iterations=8, progress=False,
+        method=learning.RHEL(),
+    )  # fmt: skip
+    assert fit.best < 0.95 * fit.losses[0]
 
 
-def test_fit_refuses_the_logarithm_of_a_negative():
+def test_updates_tell_loss_gradient_and_agreement():
     y0, options = frequency_problem()
-    H = pendulum(-1.0)
-    positive = jax.tree.map(lambda _: True, H)
-    with pytest.raises(ValueError, match="starts at zero or below"):
-        learning.fit(H, physsim.SRKN11b(), y0, squared, **options, positive=positive)
+    updates = []
+    arguments = (pendulum(1.0), physsim.StormerVerlet(), y0, squared)
+    fit = learning.fit(
+        *arguments, **options, iterations=4, check_every=3, method=learning.RHEL(),
+        optimiser=optax.sgd(1e-3), progress=False, callback=updates.append,
+    )  # fmt: skip
+    assert [u.step for u in updates] == [0, 1, 2, 3]
+    np.testing.assert_array_equal([u.loss for u in updates], fit.losses)
+    # Gradient descent without bounds: the next value is the last less the rate times the slope.
+    moved = abs(updates[1].values[0] - updates[0].values[0])
+    np.testing.assert_allclose(moved, 1e-3 * updates[0].gradient_norm, rtol=1e-6)
+    assert [u.agreement is None for u in updates] == [False, True, True, False]
+    cosine, error = updates[0].agreement
+    assert abs(cosine - 1) < 1e-12 and 0 < error < 1e-6
+
+
+def test_a_diverging_training_stops_with_a_warning_and_keeps_the_best():
+    y0, options = frequency_problem()
+    arguments = (pendulum(1.0), physsim.StormerVerlet(), y0, squared)
+    with pytest.warns(UserWarning, match="training stopped before update"):
+        fit = learning.fit(
+            *arguments, **options, optimiser=optax.sgd(1e200), iterations=9, progress=False
+        )
+    assert len(fit.losses) < 9 and np.all(np.isfinite(fit.losses))
+    assert np.isfinite(float(fit.hamiltonian.params["k"]))
 
 
 def test_report():

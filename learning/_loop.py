@@ -1,0 +1,149 @@
+"""The loop of training: update after update, judged and told."""
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from physsim import DivergenceError
+
+from ._bptt import BPTT
+from ._domain import from_free
+from ._gradient import AbstractGradient
+from ._objective import Objective, Samples, batch_index
+from ._state import TrainState, Update
+
+
+@final
+class Plan(NamedTuple):
+    """How a training goes, and when it stops.
+
+    `judge_by`: the samples whose loss tells the best values, "own" loss where it is None.
+    """
+
+    objective: Objective
+    method: AbstractGradient
+    optimiser: Any
+    samples: Samples | None
+    judge_by: Samples | None
+    iterations: int
+    batch_size: int | None
+    judge_every: int
+    check_every: int | None
+    tolerance: float | None
+    patience: int | None
+    seed: int
+
+
+def train(
+    plan: Plan,
+    state: TrainState,
+    told: Callable[[TrainState, Update], None],
+    kept: Callable[[TrainState], None],
+) -> tuple[TrainState, bool]:
+    """(the last state, whether Ctrl-C ended it).
+
+    `told(state, update)` before an update counts, `kept(state)` after it.
+    """
+    started = time.perf_counter() - float(state.seconds)
+    try:
+        while state.step < plan.iterations and not state.finished:
+            after, update = _advance(plan, state, started)
+            if update is not None:
+                told(after, update)
+            state = after
+            kept(state)
+        if plan.judge_by is not None and not state.finished:
+            state = state.judge(_value(plan, state.z), elsewhere=True).finish()
+    except KeyboardInterrupt:
+        return state, True
+    return state, False
+
+
+def _advance(plan: Plan, state: TrainState, started: float):
+    """The state after one update, and the update, None where the run diverged."""
+    step, batch = state.step, _batch(plan, state.step)
+    z, optimiser, loss, slope, values = _update(
+        plan.objective, plan.method, plan.optimiser, state.z, state.optimiser, batch
+    )
+    loss, norm = float(loss), float(np.linalg.norm(slope))
+    if not np.isfinite(loss + norm):
+        return _diverged(state), None
+    judged = None
+    if plan.judge_by is None:
+        state = state.judge(loss, elsewhere=False)
+    elif step % plan.judge_every == 0:
+        judged = _value(plan, state.z)
+        state = state.judge(judged, elsewhere=True)
+    agreement = None
+    if plan.check_every is not None and step % plan.check_every == 0:
+        agreement = _agreement(plan, state.z, batch, np.asarray(slope))
+    seconds = time.perf_counter() - started
+    update = Update(step, loss, norm, np.asarray(values), seconds, judged, agreement)
+    after = state.advance(z, optimiser, loss, seconds)
+    return (after.finish() if _is_over(plan, state, loss) else after), update
+
+
+def _is_over(plan: Plan, state: TrainState, loss: float) -> bool:
+    """Whether the tolerance was met (by the loss that judges), or patience is at its end."""
+    reached = float(state.best) if plan.judge_by is not None else loss
+    met = plan.tolerance is not None and reached <= plan.tolerance
+    return met or (plan.patience is not None and int(state.stale) >= plan.patience)
+
+
+def _batch(plan: Plan, step: int) -> Samples | None:
+    if plan.samples is None or plan.batch_size is None:
+        return plan.samples
+    return plan.samples[batch_index(len(plan.samples), plan.batch_size, step, plan.seed)]
+
+
+def _diverged(state: TrainState) -> TrainState:
+    message = (
+        "the cost or its gradient is not finite: the run diverged (try a smaller dt or learning "
+        "rate) or the cost has no derivative somewhere on it"
+    )
+    if state.step == 0:
+        raise DivergenceError(message)
+    warnings.warn(f"training stopped before update {state.step}: {message}", stacklevel=4)
+    return state.finish()
+
+
+def _value(plan: Plan, z) -> float:
+    """The loss that judges; infinite where it is not a number, so that it is never the best."""
+    value = float(_evaluate(plan.objective, z, plan.judge_by))
+    return value if np.isfinite(value) else np.inf
+
+
+def _agreement(plan: Plan, z, batch, slope: np.ndarray) -> tuple[float, float]:
+    """(cosine, relative error) of a gradient by the free numbers against BPTT's."""
+    exact = np.asarray(_slope(plan.objective, BPTT(), z, batch)[1])
+    size = float(np.linalg.norm(exact)) or 1.0
+    cosine = float(slope @ exact) / (float(np.linalg.norm(slope)) * size or 1.0)
+    return cosine, float(np.linalg.norm(slope - exact)) / size
+
+
+@eqx.filter_jit
+def _update(objective: Objective, method, optimiser, z, memory, batch):
+    """(next z, next memory, loss, its slope, the values that z stands for)."""
+    loss, slope = objective.slope(method, z, batch)
+    value_fn = objective.differentiable(method, batch)
+    # optax mixes dtypes where JAX's strict promotion is on.
+    with jax.numpy_dtype_promotion("standard"):
+        step, memory = optimiser.update(slope, memory, z, value=loss, grad=slope, value_fn=value_fn)
+    values = from_free(z, objective.domain.lower, objective.domain.upper)
+    return z + step.astype(z.dtype), memory, loss, slope, values
+
+
+@eqx.filter_jit
+def _slope(objective: Objective, method, z, batch):
+    return objective.slope(method, z, batch)
+
+
+@eqx.filter_jit
+def _evaluate(objective: Objective, z, samples) -> jax.Array:
+    return jnp.asarray(objective.value(z, samples))
