@@ -19,6 +19,7 @@ from ._errors import Location as Location
 from ._errors import NetlistError as NetlistError
 from ._netlist import Ac as Ac
 from ._netlist import Netlist as Netlist
+from ._netlist import NetlistWarning as NetlistWarning
 from ._netlist import Tolerance as Tolerance
 from ._netlist import Tran as Tran
 from ._netlist import parse_netlist as parse_netlist

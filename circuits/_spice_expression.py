@@ -17,7 +17,10 @@ _FUNCTIONS = {
     sympy.tanh: "tanh",
     sympy.sinh: "sinh",
     sympy.cosh: "cosh",
+    sympy.atan: "atan",
+    sympy.asinh: "asinh",
 }
+_OF_TWO = {sympy.Min: "min", sympy.Max: "max"}
 _LARGEST_PRODUCT = 4
 
 
@@ -27,6 +30,8 @@ def spice_expression(expr: sympy.Basic, names: Mapping[sympy.Basic, str]) -> str
     """
     if expr in names:
         return names[expr]
+    if isinstance(expr, sympy.Expr) and expr.is_number:
+        return spice_number(float(expr))
     parts = [spice_expression(part, names) for part in expr.args]
     if expr.is_Add:
         return f"({'+'.join(parts)})"
@@ -34,10 +39,20 @@ def spice_expression(expr: sympy.Basic, names: Mapping[sympy.Basic, str]) -> str
         return f"({'*'.join(parts)})"
     if isinstance(expr, sympy.Pow):
         return _power(parts[0], expr.exp, parts[1])
+    return _call(expr, parts)
+
+
+def _call(expr: sympy.Basic, parts: list[str]) -> str:
     if expr.func in _FUNCTIONS:
         return f"{_FUNCTIONS[expr.func]}({','.join(parts)})"
-    if isinstance(expr, sympy.Expr) and expr.is_number:
-        return spice_number(float(expr))
+    if isinstance(expr, sympy.Heaviside):
+        # SymPy's second argument, the value at 0, is what ngspice has there too: a half.
+        return f"u({parts[0]})"
+    if expr.func in _OF_TWO:
+        first, *rest = parts
+        for part in rest:
+            first = f"{_OF_TWO[expr.func]}({first},{part})"
+        return first
     raise ValueError(f"ngspice has no word for {expr.func}")
 
 

@@ -169,7 +169,7 @@ def test_the_deck_keeps_names_and_avoids_clashes():
     netlist = parse_netlist("t\nC1 phase_b1 0 1p\nB1 phase_b1 Out icrit=1u\nI1 out gnd 1u\n")
     deck = to_spice(netlist, max_step=1e-13, stop=1e-10).splitlines()
     assert deck[1] == "C1 phase_b1 0 1e-12 ic=0.0"
-    assert deck[2] == "B1 phase_b1 out i=1e-06*sin(v(phase_B1_))"
+    assert deck[2] == "B1 phase_b1 out i=1e-06*sin(v(phase_B1_2))"
     assert deck[-2:] == [".tran 1e-13 1e-10 0.0 1e-13 uic", ".end"]
 
 

@@ -1,18 +1,29 @@
-"""From the parts of the cards C, L and I to their elements.
+"""From the parts of the cards C, L, R, I, V, P and K to what they describe.
 
 Each reader takes the card, its parts as the grammar gives them, and the values of the
-netlist's parameters; it raises `Fault` at the part to blame.
+parameters in scope; it raises `Fault` at the part to blame.
 """
 
 from collections.abc import Mapping, Sequence
 
 from lark import Token, Tree
 
-from .._elements import Capacitor, CurrentSource, Inductor
+from .._elements import (
+    Capacitor,
+    Coupling,
+    CurrentSource,
+    Gyrator,
+    Inductor,
+    Resistor,
+    Transformer,
+    VoltageSource,
+)
 from ._expression import value_of
 from ._lines import Card, Fault
-from ._sources import waveform
+from ._settings import refuse_others, settings
+from ._sources import source
 from ._syntax import Node, offset_of, written
+from ._words import quote
 
 Names = Mapping[str, float]
 
@@ -31,23 +42,71 @@ def inductor(card: Card, parts: Sequence[Node], names: Names) -> Inductor:
     return Inductor(name, nodes, value, ic, card.locate(0))
 
 
-def current_source(card: Card, parts: Sequence[Node], names: Names) -> CurrentSource:
-    """``Iname n+ n- waveform``, one waveform."""
-    name, nodes, waveforms = ends(card, parts)
-    if len(waveforms) > 1:
+def resistor(card: Card, parts: Sequence[Node], names: Names) -> Resistor:
+    """``Rname n+ n- value``."""
+    name, nodes, rest = ends(card, parts)
+    value, *ic = rest
+    if ic:
         raise Fault(
-            "a source has one waveform, and here is a second: only one applies in a transient "
-            "analysis, put a constant into the waveform's own offset",
-            offset_of(waveforms[1]),
+            "a resistor has no state that could start somewhere: remove ic=", offset_of(ic[0])
         )
-    return CurrentSource(name, nodes, waveform(waveforms[0], names), card.locate(0))
+    return Resistor(name, nodes, value_of(value, names, "Ohm"), card.locate(0))
+
+
+def current_source(card: Card, parts: Sequence[Node], names: Names) -> CurrentSource:
+    """``Iname n+ n- waveform [AC magnitude [phase]]``."""
+    name, nodes, rest = ends(card, parts)
+    waveform, ac = source(rest, names, "A")
+    return CurrentSource(name, nodes, waveform, ac, card.locate(0))
+
+
+def voltage_source(card: Card, parts: Sequence[Node], names: Names) -> VoltageSource:
+    """``Vname n+ n- waveform [AC magnitude [phase]]``."""
+    name, nodes, rest = ends(card, parts)
+    waveform, ac = source(rest, names, "V")
+    return VoltageSource(name, nodes, waveform, ac, card.locate(0))
+
+
+def two_port(card: Card, parts: Sequence[Node], names: Names) -> Gyrator | Transformer:
+    """``Pname a+ a- b+ b- gyrator=siemens | ratio=n``."""
+    token, a, b, c, d, *rest = parts
+    assert isinstance(token, Token)
+    name, nodes = element_name(token, card), (str(a), str(b), str(c), str(d))
+    given = settings(rest)
+    refuse_others(given, ("gyrator", "ratio"), "a two-port takes gyrator=siemens or ratio=n")
+    if len(given) > 1:
+        raise Fault("gyrator= and ratio= exclude each other", offset_of(given["ratio"][0]))
+    if "gyrator" in given:
+        return Gyrator(name, nodes, value_of(given["gyrator"][1], names, "S"), card.locate(0))
+    return Transformer(name, nodes, value_of(given["ratio"][1], names, ""), card.locate(0))
+
+
+def coupling(card: Card, parts: Sequence[Node], names: Names) -> Coupling:
+    """``Kname L1 L2 [L3 ...] coefficient``."""
+    token, *coils, value = parts
+    assert isinstance(token, Token)
+    coefficient = value_of(value, names, "")
+    if len(coils) < 2:
+        raise Fault("a coupling is between two inductors at least: K1 L1 L2 0.9", offset_of(value))
+    inductors = tuple(written(coil, card) for coil in coils if isinstance(coil, Token))
+    return Coupling(element_name(token, card), inductors, coefficient, card.locate(0))
 
 
 def ends(card: Card, parts: Sequence[Node]) -> tuple[str, tuple[str, str], Sequence[Node]]:
     """The name as written, the nodes, and the other parts of an element's card."""
     name, plus, minus, *rest = parts
     assert isinstance(name, Token)
-    return written(name, card), (str(plus), str(minus)), rest
+    return element_name(name, card), (str(plus), str(minus)), rest
+
+
+def element_name(token: Token, card: Card) -> str:
+    """The name as written; after a letter and a colon, as in ``C:B1.cap``, only what follows."""
+    name = written(token, card)
+    if name[1:2] != ":":
+        return name
+    if len(name) == 2:
+        raise Fault(f"a name has to follow the colon of {quote(name)}", offset_of(token))
+    return name[2:]
 
 
 def _value_and_ic(

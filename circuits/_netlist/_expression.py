@@ -1,13 +1,14 @@
 """Expressions: the grammar's trees to numbers and SymPy. No text is ever evaluated."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import sympy
 from lark import Token, Tree
 
-from .._elements import FLUX
+from .._elements import CHARGE, FLUX, VOLTAGE
 from ._lines import Fault
 from ._numbers import number
 from ._syntax import Node, offset_of
@@ -15,7 +16,7 @@ from ._words import quote, suggest
 
 Quantity = float | sympy.Expr
 
-_FUNCTIONS: dict[str, tuple[Callable[[float], float], Any]] = {
+_FUNCTIONS: dict[str, tuple[Callable[..., float], Any]] = {
     "sin": (math.sin, sympy.sin),
     "cos": (math.cos, sympy.cos),
     "tan": (math.tan, sympy.tan),
@@ -26,9 +27,21 @@ _FUNCTIONS: dict[str, tuple[Callable[[float], float], Any]] = {
     "tanh": (math.tanh, sympy.tanh),
     "sinh": (math.sinh, sympy.sinh),
     "cosh": (math.cosh, sympy.cosh),
+    "atan": (math.atan, sympy.atan),
+    "asinh": (math.asinh, sympy.asinh),
+    "sign": (lambda x: float((x > 0) - (x < 0)), sympy.sign),
+    "min": (min, sympy.Min),
+    "max": (max, sympy.Max),
 }
+_OF_TWO = ("min", "max")
 _CONSTANTS = {"pi": math.pi}
-RESERVED = frozenset([*_FUNCTIONS, *_CONSTANTS, FLUX.name])
+# What the variables of energies and currents are good for.
+_VARIABLES = {
+    FLUX.name: "energy={...}",
+    CHARGE.name: "energy={...}",
+    VOLTAGE.name: "i={...}",
+}
+RESERVED = frozenset([*_FUNCTIONS, *_CONSTANTS, *_VARIABLES])
 
 _DEEPEST = 50
 # SymPy keeps powers of numbers to any size: a bound on exponents keeps them small.
@@ -76,8 +89,8 @@ def _look_up(name: Token, names: Mapping[str, Quantity]) -> Quantity:
     if name in names:
         return names[name]
     hint = suggest(name, [*names, *_CONSTANTS])
-    if name == FLUX.name and not hint:
-        hint = "; flux has a meaning only in energy={...}"
+    if name in _VARIABLES and not hint:
+        hint = f"; {name} has a meaning only in {_VARIABLES[name]}"
     raise Fault(f"undefined name {quote(name)}{hint or '; define it with .param'}", offset_of(name))
 
 
@@ -131,9 +144,14 @@ def _call(marks: Sequence[Token], values: Sequence[Quantity]) -> Quantity:
     if name not in _FUNCTIONS:
         known = ", ".join(_FUNCTIONS)
         raise Fault(f"unknown function {quote(name)}; there are {known}", offset_of(name))
+    wanted = 2 if name in _OF_TWO else 1
+    if len(values) != wanted:
+        count = f"{wanted} value{'s' if wanted > 1 else ''}, not {len(values)}"
+        raise Fault(f"{name} takes {count}", offset_of(name))
     numeric, symbolic = _FUNCTIONS[name]
-    value = values[0]
-    return numeric(value) if isinstance(value, float) else symbolic(value)
+    if all(isinstance(value, float) for value in values):
+        return numeric(*values)
+    return symbolic(*map(_symbolic, values))
 
 
 def _symbolic(value: Quantity) -> sympy.Expr:
@@ -143,12 +161,31 @@ def _symbolic(value: Quantity) -> sympy.Expr:
     return sympy.Integer(value) if value in (0.0, 1.0, -1.0) else sympy.Float(value)
 
 
+def decimal(expr: sympy.Basic) -> sympy.Expr:
+    """The expression with its numbers as the language writes them: decimal, exponents whole.
+
+    SymPy makes fractions and whole numbers of its own (flux + flux is 2 flux); without them
+    the expression is the same however often it is written out and read again.
+    """
+    if isinstance(expr, sympy.Number):
+        return _symbolic(float(expr)) if _in_range(expr) else expr
+    if isinstance(expr, sympy.Pow) and isinstance(expr.exp, sympy.Rational):
+        return sympy.Pow(decimal(expr.base), expr.exp)
+    if not expr.args:
+        return cast(sympy.Expr, expr)
+    return cast(sympy.Expr, expr.func(*map(decimal, expr.args)))
+
+
+def _in_range(number: sympy.Number) -> bool:
+    return bool(number.is_finite) and bool(abs(number) <= sys.float_info.max)
+
+
 _COMBINE: dict[str, Callable[..., Quantity]] = {
     "sum": _sum,
     "product": _product,
     "sign": _sign,
     "power": _power,
-    "call": _call,
+    "apply": _call,
 }
 
 

@@ -24,12 +24,12 @@ class Fault(Exception):
 
 
 @contextmanager
-def faults_of(card: "Card") -> Iterator[None]:
-    """Turns a `Fault` into the `NetlistError` that points into `card`."""
+def faults_of(card: "Card", note: str = "") -> Iterator[None]:
+    """Turns a `Fault` into the `NetlistError` that points into `card`; `note` ends its words."""
     try:
         yield
     except Fault as fault:
-        raise card.error(fault.message, fault.offset) from None
+        raise card.error(fault.message + note, fault.offset) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,32 @@ def split_deck(text: str, file: str) -> tuple[str, Iterator[Card]]:
 
     The cards raise `NetlistError` for a continuation of nothing and for text after ``.end``.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return lines[0].strip(), _cards(_join(_strip(lines[1:]), file), file)
+    title, *lines = _split(text)
+    return title.strip(), _cards(_join(_strip(lines, 2), file), file)
+
+
+def split_part(text: str, file: str) -> Iterator[Card]:
+    """The cards of a file that another includes: it has no title.
+
+    They raise `NetlistError` for a continuation of nothing and for ``.end``.
+    """
+    for group in _join(_strip(_split(text), 1), file):
+        card = _card(group, file)
+        if _is_end(card.text):
+            raise card.error("an included file goes on where it was included: remove .end from it")
+        yield card
+
+
+def _split(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 # A piece is a physical line's text without comment or indent, its line, and its column.
 _Piece = tuple[str, int, int]
 
 
-def _strip(lines: list[str]) -> Iterator[_Piece]:
-    for number, line in enumerate(lines, start=2):
+def _strip(lines: list[str], first: int) -> Iterator[_Piece]:
+    for number, line in enumerate(lines, start=first):
         text = line.lstrip()
         if not text or text[0] == "*":
             continue
@@ -101,12 +117,16 @@ def _join(pieces: Iterator[_Piece], file: str) -> Iterator[list[_Piece]]:
 def _cards(groups: Iterator[list[_Piece]], file: str) -> Iterator[Card]:
     for group in groups:
         text, line, column = group[0]
-        if text[:4].lower() == ".end" and not text[4:5].strip():
+        if _is_end(text):
             rest = text[4:].lstrip()
             same_line = [(rest, line, column + len(text) - len(rest))] if rest else []
             _refuse_text(chain(same_line, group[1:], chain.from_iterable(groups)), file)
         else:
             yield _card(group, file)
+
+
+def _is_end(text: str) -> bool:
+    return text[:4].lower() == ".end" and not text[4:5].strip()
 
 
 def _refuse_text(pieces: Iterator[_Piece], file: str) -> None:

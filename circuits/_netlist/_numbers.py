@@ -12,9 +12,10 @@ _SUFFIXES = {
     "k": 3, "meg": 6, "g": 9, "t": 12,
 }  # fmt: skip
 _UNITS = {"f": "F", "h": "H", "a": "A", "v": "V", "s": "s", "hz": "Hz", "wb": "Wb", "j": "J"}
-_UNITS |= {"ohm": "Ohm", "ω": "Ohm", "rad": "rad", "deg": "deg"}
+_UNITS |= {"c": "C", "ohm": "Ohm", "ω": "Ohm", "rad": "rad", "deg": "deg"}
 SUFFIXES = (
-    "the suffixes are f p n u m k meg g t, then, if you like, a unit: F H A V s Hz Wb Ohm J rad deg"
+    "the suffixes are f p n u m k meg g t, then, if you like, a unit: F H A V s Hz Wb C Ohm S J "
+    "rad deg"
 )
 _LONGEST = 100
 
@@ -57,6 +58,9 @@ def number(text: str, offset: int, unit: str | None = None) -> float:
 def _match_units(text: str, written: str, unit: str | None, offset: int) -> None:
     if unit is None and written == "deg":
         raise Fault(f"{quote(text)} in degrees: write radians, {{90*pi/180}}", offset)
+    # In lower case siemens are spelled like seconds.
+    if (written, unit) == ("s", "S"):
+        return
     if written and unit is not None and written != unit:
         wanted = f"in {unit}" if unit else "a number without a unit"
         raise Fault(f"{quote(text)} is in {written}; the value here is {wanted}", offset)

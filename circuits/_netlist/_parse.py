@@ -1,106 +1,150 @@
 """From netlist text to a `Netlist`."""
 
 import os
-import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from .._elements import Element
+from .._elements import Coupling, Element
 from .._errors import Location, NetlistError
-from ._analyses import initial_voltages, tran
+from ._analyses import ac, initial_voltages, only, op, tran
+from ._blocks import blocks
 from ._branches import branch
-from ._cards import capacitor, current_source, inductor
+from ._cards import (
+    capacitor,
+    coupling,
+    current_source,
+    inductor,
+    resistor,
+    two_port,
+    voltage_source,
+)
+from ._files import read_text, refuse_nul
+from ._include import Source, included
+from ._kinds import Line, line_of
 from ._lines import Card, Fault, split_deck
 from ._netlist import Netlist
-from ._parameters import parameters
-from ._syntax import lower, parse_card
-from ._words import quote
+from ._options import temperature
+from ._scope import Scope, deck_scope, flat
+from ._tolerances import tolerances
 
 _ELEMENTS = {
-    "c": ("capacitor", capacitor),
-    "l": ("inductor", inductor),
-    "i": ("current_source", current_source),
-    "b": ("branch", branch),
+    "c": capacitor,
+    "l": inductor,
+    "r": resistor,
+    "i": current_source,
+    "v": voltage_source,
+    "p": two_port,
+    "k": coupling,
 }
-_DOTS = (".param", ".ic", ".tran")
-_FIRST_WORD = re.compile(r"""[^\s(),={};'"]*""")
 
 
 def read_netlist(path: str | os.PathLike[str]) -> Netlist:
-    """The netlist in the file at `path`.
+    """The netlist in the file at `path`, with the files that it includes from its folder.
 
     Raises `NetlistError` for a file that cannot be read or is not UTF-8 text, and
     wherever `parse_netlist` does.
     """
     name = os.fspath(path)
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NetlistError(f"{name}: cannot read this file: {reason}") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise NetlistError(
-            "this is not UTF-8 text; is it a netlist?", _place(content, error.start, name)
-        ) from None
-    return parse_netlist(text, name)
+    text = read_text(Path(path), name)
+    resolved = Path(path).resolve()
+    return _parse(text, Source(name, resolved, resolved.parent))
 
 
-def parse_netlist(text: str, file: str = "<netlist>") -> Netlist:
+def parse_netlist(
+    text: str, file: str = "<netlist>", *, folder: str | os.PathLike[str] | None = None
+) -> Netlist:
     """The netlist that `text` spells; `file` names it in errors.
 
+    Files are included from `folder` and below it; without one, ``.include`` is refused.
+
     Raises `NetlistError`, with the place in the text, for anything that is not understood:
-    no part of a netlist is silently ignored.
+    no part of a netlist is silently ignored. Warns (`NetlistWarning`) of options of SPICE
+    that have no meaning here.
     """
-    if "\0" in text:
-        head = text[: text.index("\0")]
-        line, column = head.count("\n") + 1, len(head) - head.rfind("\n")
+    refuse_nul(text, file)
+    root = None if folder is None else Path(folder).resolve()
+    return _parse(text, Source(file, None, root))
+
+
+def _parse(text: str, source: Source) -> Netlist:
+    title, cards = split_deck(text, source.name)
+    scope = deck_scope(blocks(map(line_of, included(cards, source))))
+    elements, couplings, starts = _network(flat(scope))
+    if not elements:
         raise NetlistError(
-            "there is a NUL character; is this a text file?", Location(file, line, column)
+            "there are no elements; the first line is a title, elements such as 'C1 a 0 1p' "
+            "start on the second",
+            Location(source.name, 1, 1),
         )
-    title, cards = split_deck(text, file)
-    kinds = [(_kind(card), card) for card in cards]
-    values = parameters(card for kind, card in kinds if kind == ".param")
+    dots: dict[str, list[Line]] = {}
+    for line in scope.block.lines:
+        if line.kind[0] == ".":
+            dots.setdefault(line.kind, []).append(line)
+
+    def of(kind: str) -> list[Line]:
+        return dots.get(kind, [])
+
+    values = dict(scope.values)
     return Netlist(
-        title=title,
-        elements=tuple(_element(k, card, values) for k, card in kinds if k in _ELEMENTS),
-        initial_voltages=initial_voltages((card for k, card in kinds if k == ".ic"), values),
-        tran=tran([card for k, card in kinds if k == ".tran"], values),
+        title=_title(title, only(of(".title"))),
+        elements=tuple(elements),
+        initial_voltages=initial_voltages(starts),
+        tran=tran(only(of(".tran")), values),
         parameters=values,
-        file=file,
+        file=source.name,
+        couplings=tuple(couplings),
+        ac=ac(only(of(".ac")), values),
+        op=op(only(of(".op"))),
+        temperature=temperature(of(".temp"), of(".options"), values),
+        tolerances=tolerances(of(".tolerance"), values),
     )
 
 
-def _place(content: bytes, offset: int, file: str) -> Location:
-    head = content[:offset]
-    return Location(file, head.count(b"\n") + 1, offset - head.rfind(b"\n"))
+def _network(
+    lines: Iterable[tuple[Line, Scope]],
+) -> tuple[list[Element], list[Coupling], list[tuple[Line, Scope]]]:
+    """Elements, couplings, and the ``.ic`` cards with their scopes."""
+    elements: list[Element] = []
+    couplings: list[Coupling] = []
+    starts: list[tuple[Line, Scope]] = []
+    for line, scope in lines:
+        if line.kind[0] != ".":
+            for element in _read(line, scope):
+                if isinstance(element, Coupling):
+                    couplings.append(element)
+                else:
+                    elements.append(element)
+        elif line.kind == ".ic":
+            starts.append((line, scope))
+    return elements, couplings, starts
 
 
-def _kind(card: Card) -> str:
-    """An element's letter or a dot card's word. Raises `NetlistError` for an unsupported one."""
-    match = _FIRST_WORD.match(card.text)
-    word = lower(match[0] if match else "")
-    if word[:1] in _ELEMENTS:
-        return word[0]
-    if word in _DOTS:
-        return word
-    raise card.error(_unsupported(word, card))
-
-
-def _unsupported(word: str, card: Card) -> str:
-    if not word:
-        return f"a card begins with an element's name or a dot, not with {quote(card.text[0])}"
-    if word[0] == ".":
-        return f"{quote(word)} is not supported: physsim reads .param, .ic, .tran and .end"
-    return (
-        f"{quote(word)}: elements {quote(word[0].upper())} are not supported: physsim reads "
-        "C, L, I, B (capacitors, inductors, current sources, junctions and nonlinear inductors)"
-    )
-
-
-def _element(kind: str, card: Card, values: dict[str, float]) -> Element:
-    rule, read = _ELEMENTS[kind]
+def _read(line: Line, scope: Scope) -> Iterable[Element | Coupling]:
+    # `faults_of` would cost a tenth of the time that a plain card takes.
     try:
-        return read(card, parse_card(rule, card), values)
+        parts = line.parts() if scope.prefix else line.read()
+        if line.kind == "b":
+            found = branch(line.card, parts, scope)
+        else:
+            found = (_ELEMENTS[line.kind](line.card, parts, scope.values),)
     except Fault as fault:
-        raise card.error(fault.message, fault.offset) from None
+        raise line.card.error(fault.message + scope.note, fault.offset) from None
+    return tuple(map(scope.place, found)) if scope.prefix else found
+
+
+def _title(title: str, line: Line | None) -> str:
+    """The first line, or what a .title card says where that is empty."""
+    if line is None:
+        return title
+    if title:
+        raise line.card.error(
+            "the first line is the title already; remove .title, or leave the first line empty"
+        )
+    return _rest(line.card)
+
+
+def _rest(card: Card) -> str:
+    _, *rest = card.text.split(maxsplit=1)
+    if not rest:
+        raise card.error("the form is: .title text")
+    return rest[0].strip()

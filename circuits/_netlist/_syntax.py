@@ -14,12 +14,28 @@ Node = Token | Tree
 FORMS = {
     "capacitor": "Cname n+ n- value [ic=volts]",
     "inductor": "Lname n+ n- value [ic=amps]",
-    "current_source": "Iname n+ n- value | DC value | SIN(...) | PULSE(...) | PWL(...)",
-    "branch": "Bname n+ n- icrit=value [phase=radians], or "
-    "Bname n+ n- energy={U(flux)} [name=value ...] [ic=webers]",
+    "resistor": "Rname n+ n- value",
+    "current_source": "Iname n+ n- value | DC value | SIN(...) | PULSE(...) | PWL(...) | EXP(...) "
+    "[AC magnitude [degrees]]",
+    "voltage_source": "Vname n+ n- value | DC value | SIN(...) | PULSE(...) | PWL(...) | EXP(...) "
+    "[AC magnitude [degrees]]",
+    "branch": "Bname n+ n- icrit=value [phase=radians], Bname n+ n- model [area=x] "
+    "[phase=radians], or Bname n+ n- energy={U(flux)} | energy={E(charge)} | i={I(v)} "
+    "[name=value ...] [ic=value]",
+    "two_port": "Pname a+ a- b+ b- gyrator=siemens | ratio=n",
+    "coupling": "Kname L1 L2 [L3 ...] coefficient",
+    "call": "Xname node ... subcircuit [name=value ...]",
+    "subckt": ".subckt name port ... [params: name=value ...]",
+    "ends": ".ends [name]",
+    "model": ".model name jj(icrit=amps [cap=farads] [rn=ohms | r0=ohms] [rtype=0 | 1])",
     "param": ".param name=value ...",
     "initial": ".ic v(node)=value ...",
     "tran": ".tran tstep tstop [tstart [tmax]] [uic]",
+    "ac": ".ac dec | oct | lin points fstart fstop",
+    "op": ".op",
+    "temp": ".temp celsius",
+    "options": ".options name=value | name ...",
+    "tolerance": ".tolerance pattern=5% ... [dist=gauss | uniform]",
 }
 
 # Terminals in words; those that share a phrase are named once. The empty ones never need saying.
@@ -29,10 +45,21 @@ _PHRASES = {
     "VALUE": "a value (a number such as 1p, or an {expression})",
     "_BRACE": "a value (a number such as 1p, or an {expression})",
     "_IC": "ic=value",
+    "NO_IC": "",
     "_DC": "DC value",
     "_V": "v(node)=value",
     "KEY": "name=value",
-    "SHAPE": "SIN(...), PULSE(...) or PWL(...)",
+    "MODEL": "a model's name",
+    "EXTRA": "",
+    "TYPE": "the model's type, jj",
+    "COIL": "the name of an inductor",
+    "WORD": "a node or a subcircuit's name",
+    "PORT": "a node name",
+    "SUBCIRCUIT": "a subcircuit's name",
+    "_PARAMS": "",
+    "SHAPE": "SIN(...), PULSE(...), PWL(...) or EXP(...)",
+    "_AC": "AC magnitude",
+    "SPACING": "dec, oct or lin",
     "UIC": "uic",
     "NUMBER": "a number",
     "VARIABLE": "a name",
@@ -49,8 +76,10 @@ _PHRASES = {
 }
 
 _WORD = r"""[^\s(),={};'"]+"""
+WORD = re.compile(_WORD)
 _PLAIN = re.compile(rf"({_WORD})\s+({_WORD})\s+({_WORD})\s+({_WORD})")
 _PLAIN_TOKENS = ("NAME", "NODE", "NODE", "VALUE")
+_PLAIN_RULES = ("capacitor", "inductor", "resistor")
 _FOUND = re.compile(rf"{_WORD}|\S")
 _LONGEST_EXPRESSION = 10_000
 _EXPRESSION = re.compile(r"\{[^{}]*")
@@ -63,7 +92,7 @@ def parse_card(rule: str, card: Card) -> list[Node]:
     """
     text = lower(card.text)
     # Large networks are almost all `C1 a b 1p`: the grammar's result, seven times as fast.
-    if rule in ("capacitor", "inductor") and (plain := _PLAIN.fullmatch(text)):
+    if rule in _PLAIN_RULES and (plain := _PLAIN.fullmatch(text)):
         return [
             Token(kind, plain[i], plain.start(i)) for i, kind in enumerate(_PLAIN_TOKENS, start=1)
         ]
