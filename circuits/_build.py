@@ -1,7 +1,7 @@
-"""From a netlist to a dimensionless network Hamiltonian.
+"""From a netlist to a dimensionless Hamiltonian.
 
-q are the fluxes of the tree capacitors (the integrals of their voltages from t = 0) and p
-the charges cut by them:
+q are fluxes of tree branches (the integrals of their voltages from t = 0) and p the charges
+cut by the tree's capacitors:
 
     H = p^T C_eff^-1 p / 2 + sum_l U_l(D_l^T q + Phi_l) + I(t)^T B q
 
@@ -9,128 +9,182 @@ with entries 0, +1, -1 in D and B. What flows in inductors at t = 0 is a paramet
 so q starts from zero.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import sympy
+from scipy.constants import k as BOLTZMANN
 
-from physsim import ElementGroup, InverseQuadratic, NetworkHamiltonian
+from physsim import ElementGroup, InverseQuadratic, NetworkHamiltonian, SignedIncidence
 
-from ._elements import Capacitor, CurrentSource, Inductor, Junction, NonlinearInductor
+from ._coupled import CoupledInductors
+from ._elements import (
+    CurrentSource,
+    Gyrator,
+    Inductor,
+    Junction,
+    NonlinearInductor,
+    NonlinearResistor,
+    VoltageSource,
+)
 from ._errors import NetlistError
-from ._graph import NormalTree
-from ._kinds import CURRENT_SOURCE, FLUX, InductiveElement, describe, shape
+from ._hamiltonian import CircuitHamiltonian, Frame
+from ._kinds import CURRENT_SOURCE, InductiveElement, describe, shape
+from ._loops import find_loops
 from ._netlist import Netlist
-from ._quantities import REDUCED_FLUX_QUANTUM, Scales, geometric_mean
-from ._sources import amplitude
+from ._normal_tree import NormalTree
+from ._quantities import Scales
+from ._sources import Aspect, Signal
 
 _MAX_COUPLED = 4096
-_NO_INDUCTANCE = 0.0  # where the energy starts flat, it says nothing about the scale
+
+Hamiltonian = NetworkHamiltonian | CircuitHamiltonian
 
 
 class Built(NamedTuple):
     """The Hamiltonian and, in its shape, one unit of each parameter in SI."""
 
-    hamiltonian: NetworkHamiltonian
-    units: NetworkHamiltonian
+    hamiltonian: Hamiltonian
+    units: Hamiltonian
 
 
 def inductive(netlist: Netlist) -> list[InductiveElement]:
     """The elements that store energy in their flux."""
-    return [e for e in netlist.elements if not isinstance(e, Capacitor | CurrentSource)]
+    return [e for e in netlist.elements if isinstance(e, Inductor | Junction | NonlinearInductor)]
 
 
-def sources(netlist: Netlist) -> tuple[CurrentSource, ...]:
-    """The elements that drive the circuit, in the order of its inputs."""
-    return tuple(e for e in netlist.elements if isinstance(e, CurrentSource))
+def signals(netlist: Netlist, tree: NormalTree, scales: Scales) -> tuple[Signal, ...]:
+    """The inputs: currents, then fluxes and voltages of sources, then slopes that are needed.
 
-
-def choose_scales(netlist: Netlist) -> Scales:
-    """Units in which values, voltages and currents of the netlist are of order one.
-
-    A normal tree of the netlist exists, so there are capacitors.
+    Slopes are for read-outs alone: of voltages in loops of capacitors, and of currents at
+    nodes that only inductors reach.
     """
-    capacitance = geometric_mean(
-        [e.capacitance for e in netlist.elements if isinstance(e, Capacitor)]
-    )
-    inductances = [_small_signal_inductance(e) for e in inductive(netlist)]
-    horizon = netlist.tran.stop if netlist.tran else 1.0
-    inductance = geometric_mean([x for x in inductances if x] or [horizon**2 / capacitance])
-    if any(isinstance(e, Junction) for e in netlist.elements):
-        return Scales(capacitance, inductance, REDUCED_FLUX_QUANTUM)
-    return Scales(capacitance, inductance, _flux_size(netlist, capacitance, inductance) or 1.0)
+    currents = [e for e in netlist.elements if isinstance(e, CurrentSource)]
+    inputs = [(e, Aspect.VALUE, scales.current) for e in currents]
+    inputs += [(e, Aspect.INTEGRAL, scales.flux) for e in tree.sources]
+    inputs += [(e, Aspect.VALUE, scales.voltage) for e in tree.sources]
+    if _crosses(tree, [c.nodes for c in tree.link_capacitors], _source_columns(tree)):
+        inputs += [(e, Aspect.SLOPE, scales.voltage / scales.time) for e in tree.sources]
+    if _crosses(tree, [e.nodes for e in currents], (tree.num_fluxes, len(tree.tree))):
+        inputs += [(e, Aspect.SLOPE, scales.current / scales.time) for e in currents]
+    return tuple(Signal(e.name, e.waveform, aspect, unit) for e, aspect, unit in inputs)
 
 
-def _small_signal_inductance(element) -> float:
-    if isinstance(element, Inductor):
-        return element.inductance
-    if isinstance(element, Junction):
-        return REDUCED_FLUX_QUANTUM / element.critical_current
-    at: dict[Any, Any] = {sympy.Symbol(n, real=True): value for n, value in element.parameters}
-    at[FLUX] = element.ic or 0.0
-    stiffness = sympy.diff(element.energy, FLUX, 2).subs(at)
-    usable = stiffness.is_finite and stiffness != 0
-    return 1 / abs(float(stiffness)) if usable else _NO_INDUCTANCE
+def _source_columns(tree):
+    return tree.num_coordinates, tree.num_fluxes
 
 
-def _flux_size(netlist, capacitance, inductance) -> float:
-    """The largest flux that the initial values and sources suggest, in Wb."""
-    time, impedance = math.sqrt(inductance * capacitance), math.sqrt(inductance / capacitance)
-    sizes = [abs(v) * time for v, _ in netlist.initial_voltages.values()]
-    for e in netlist.elements:
-        if isinstance(e, CurrentSource):
-            sizes.append(amplitude(e.waveform) * impedance * time)
-        elif isinstance(e, Capacitor) and e.ic:
-            sizes.append(abs(e.ic) * time)
-        elif isinstance(e, Inductor) and e.ic:
-            sizes.append(abs(e.ic) * e.inductance)
-        elif isinstance(e, NonlinearInductor) and e.ic:
-            sizes.append(abs(e.ic))
-    return max(sizes, default=0.0) or time
+def _crosses(tree, branches, columns) -> bool:
+    return bool(len(tree.incidence(branches, columns).rows))
 
 
 def build(netlist: Netlist, tree: NormalTree, scales: Scales) -> Built:
     """The Hamiltonian of a netlist, in the units of `scales`."""
-    kinetic, kinetic_units = _capacitance(tree, scales)
-    parts: list[ElementGroup] = []
-    units: list[ElementGroup] = []
-    groups: dict[tuple, list] = {}
-    for element in inductive(netlist):
-        groups.setdefault(shape(element), []).append(element)
-    for group in groups.values():
-        part, unit = _inductive_group(group, tree, scales)
-        parts.append(part)
-        units.append(unit)
-    driven = sources(netlist)
-    if driven:
-        part = _source_group(driven, tree)
-        parts.append(part)
-        units.append(part)
-    names = tree.coordinates(), tuple(s.name for s in driven)
-    return Built(
-        NetworkHamiltonian((kinetic,), tuple(parts), *names),
-        NetworkHamiltonian((kinetic_units,), tuple(units), *names),
+    if not tree.num_coordinates:
+        raise NetlistError(
+            f"{netlist.file}: the circuit has no state: no capacitor, and no inductor that a "
+            "resistor lets decay; add a capacitor or a resistor"
+        )
+    pair = [_kinetic(tree, scales), _potential(netlist, tree, scales)]
+    (kinetic, kinetic_units), (potential, potential_units) = pair
+    driven = tuple(s.name for s in signals(netlist, tree, scales))
+    names = tree.coordinates(), driven
+    if _is_plain(netlist, tree):
+        return Built(
+            NetworkHamiltonian(kinetic, potential, *names),
+            NetworkHamiltonian(kinetic_units, potential_units, *names),
+        )
+    frame = _frame(netlist, tree, names, potential)
+
+    def make(kinetic, potential, unit: Callable[[str], float], leaks):
+        return CircuitHamiltonian(
+            kinetic,
+            potential,
+            _array(e.resistance / unit("resistance") for e in tree.resistors),
+            _array(e.resistance / unit("resistance") for e in tree.link_resistors),
+            _array(e.conductance * unit("resistance") for e in _gyrators(netlist)),
+            leaks,
+            _temperature(netlist, unit("energy")),
+            frame,
+        )
+
+    leaks, leak_units = _groups(
+        [e for e in netlist.elements if isinstance(e, NonlinearResistor)], tree, scales
+    )
+    hamiltonian = make(kinetic, potential, lambda name: getattr(scales, name), leaks)
+    units = make(kinetic_units, potential_units, lambda _: 1.0, leak_units)
+    return Built(hamiltonian, _units_of(units, scales))
+
+
+def _units_of(like: CircuitHamiltonian, scales: Scales) -> CircuitHamiltonian:
+    """`like` with resistances and temperature replaced by their units."""
+
+    def fill(x, unit):
+        return None if x is None else jnp.full_like(x, unit)
+
+    values = (
+        fill(like.tree_resistance, scales.resistance),
+        fill(like.link_resistance, scales.resistance),
+        fill(like.gyration, 1 / scales.resistance),
+        fill(like.temperature, scales.energy / BOLTZMANN),
+    )
+    return eqx.tree_at(
+        lambda H: (H.tree_resistance, H.link_resistance, H.gyration, H.temperature),
+        like,
+        values,
+        is_leaf=lambda x: x is None,
     )
 
 
+def _is_plain(netlist, tree) -> bool:
+    """Whether only capacitors, inductive elements and current sources matter."""
+    others = (tree.resistors, tree.link_resistors, tree.sources, tree.nonlinear_capacitors)
+    active = (NonlinearResistor, Gyrator, VoltageSource)
+    return not any(others) and not any(isinstance(e, active) for e in netlist.elements)
+
+
+def _array(values) -> Any:
+    return jnp.asarray(list(values), float)
+
+
+def _temperature(netlist, energy_unit):
+    if netlist.temperature is None:
+        return None
+    return jnp.asarray(BOLTZMANN * netlist.temperature / energy_unit)
+
+
+def _gyrators(netlist) -> list[Gyrator]:
+    return [e for e in netlist.elements if isinstance(e, Gyrator)]
+
+
+def _kinetic(tree: NormalTree, scales: Scales):
+    """Energies of the charges, and their units."""
+    linear = _capacitance(tree, scales) if tree.capacitors else None
+    bent, bent_units = _groups(tree.nonlinear_capacitors, tree, scales, tree.num_charges)
+    if linear is None:
+        return bent, bent_units
+    return (linear[0], *bent), (linear[1], *bent_units)
+
+
 def _capacitance(tree: NormalTree, scales: Scales) -> tuple[InverseQuadratic, InverseQuadratic]:
-    """Kinetic energy of the charges, and its units."""
-    if tree.cotree and len(tree.tree) > _MAX_COUPLED:
+    """Kinetic energy of the linear capacitors, and its units."""
+    links, count = tree.link_capacitors, len(tree.capacitors)
+    if links and count > _MAX_COUPLED:
         raise NetlistError(
-            f"{tree.cotree[0].name} closes a loop of capacitors in a network of {len(tree.tree)} "
+            f"{links[0].name} closes a loop of capacitors in a network of {count} "
             f"coordinates; such networks are solved densely, up to {_MAX_COUPLED}",
-            tree.cotree[0].location,
+            links[0].location,
         )
-    incidence = tree.incidence(c.nodes for c in tree.cotree)
-    labels = tuple(f"{c.name}.C" for c in (*tree.tree, *tree.cotree))
-    inside = np.array([c.capacitance for c in tree.tree])
-    outside = np.array([c.capacitance for c in tree.cotree])
+    _refuse_bent_loops(tree)
+    incidence = tree.incidence((c.nodes for c in links), (0, count))
+    labels = tuple(f"{c.name}.C" for c in (*tree.capacitors, *links))
+    inside = np.array([c.capacitance for c in tree.capacitors])
+    outside = np.array([c.capacitance for c in links])
 
     def energy(inside, outside):
-        cotree = jnp.asarray(outside) if tree.cotree else None
+        cotree = jnp.asarray(outside) if links else None
         return InverseQuadratic(jnp.asarray(inside), cotree, incidence, labels)
 
     unit = scales.capacitance
@@ -138,12 +192,48 @@ def _capacitance(tree: NormalTree, scales: Scales) -> tuple[InverseQuadratic, In
     return energy(inside / unit, outside / unit), energy(*units)
 
 
-def _inductive_group(group: Sequence, tree: NormalTree, scales: Scales):
+def _refuse_bent_loops(tree: NormalTree) -> None:
+    bent = len(tree.capacitors), tree.num_charges
+    for link in tree.link_capacitors:
+        for column, _ in tree.path(*link.nodes):
+            if bent[0] <= column < bent[1]:
+                raise NetlistError(
+                    f"{link.name} closes a loop with the nonlinear capacitor "
+                    f"{tree.tree[column].name}, whose charge is then no state: put a small "
+                    "resistor or inductor in series with one of them",
+                    link.location,
+                )
+
+
+def _potential(netlist: Netlist, tree: NormalTree, scales: Scales):
+    """Energies of the fluxes, and their units."""
+    loops = find_loops(netlist, tree, scales)
+    apart = [e for e in inductive(netlist) if e.name not in loops.names]
+    parts, units = _groups(apart, tree, scales, tree.num_fluxes)
+    parts, units = parts + loops.parts, units + loops.units
+    driven = [e for e in netlist.elements if isinstance(e, CurrentSource)]
+    if driven:
+        part = _source_group(driven, tree)
+        parts, units = (*parts, part), (*units, part)
+    return parts, units
+
+
+def _groups(elements: Sequence, tree: NormalTree, scales: Scales, span: int | None = None):
+    """The elements, a group for each shape, and their units."""
+    span = tree.num_fluxes if span is None else span
+    alike: dict[tuple, list] = {}
+    for element in elements:
+        alike.setdefault(shape(element), []).append(element)
+    made = [_group(group, tree, scales, span) for group in alike.values()]
+    return tuple(part for part, _ in made), tuple(unit for _, unit in made)
+
+
+def _group(group: Sequence, tree: NormalTree, scales: Scales, span: int):
     """All elements of one shape, and their units."""
     kind, values_of, units = describe(group, scales)
     values = np.array([values_of(element) for element in group]).reshape(len(group), len(units))
     values = values / np.array(units)
-    branches = tree.incidence(element.nodes for element in group)
+    branches = tree.incidence((element.nodes for element in group), (0, span))
     labels = [element.name for element in group]
 
     def make(columns):
@@ -154,8 +244,90 @@ def _inductive_group(group: Sequence, tree: NormalTree, scales: Scales):
 
 
 def _source_group(driven, tree):
-    branches = tree.incidence(source.nodes for source in driven)
+    branches = tree.incidence((source.nodes for source in driven), (0, tree.num_fluxes))
     labels = [source.name for source in driven]
     return ElementGroup(
         CURRENT_SOURCE, [branches], {}, labels=labels, input_index=[tuple(range(len(driven)))]
     )
+
+
+def _frame(netlist: Netlist, tree: NormalTree, names, potential) -> Frame:
+    coordinates, inputs = names
+    currents = sum(isinstance(e, CurrentSource) for e in netlist.elements)
+    sources, n = len(tree.sources), tree.num_coordinates
+    span = (0, tree.num_fluxes)
+    gyrators = _gyrators(netlist)
+    ports = [ends for g in gyrators for ends in (g.nodes[:2], g.nodes[2:])]
+    resistors = tree.incidence((r.nodes for r in tree.link_resistors), span)
+    spans = (len(tree.capacitors),) if tree.capacitors else ()
+    bent = {shape(e) for e in tree.nonlinear_capacitors}
+    local, linear = _series(tree, potential, netlist)
+    frame = Frame(
+        coordinates=coordinates,
+        input_names=inputs,
+        spans=(*spans, *(tree.num_charges for _ in bent)),
+        num_charges=tree.num_charges,
+        fluxes=tuple(range(currents, currents + sources)),
+        voltages=tuple(range(currents + sources, currents + 2 * sources)),
+        resistors=resistors,
+        capacitors=tree.incidence((c.nodes for c in tree.link_capacitors), span),
+        ports=tree.incidence(ports, span),
+        tree_resistors=tuple(r.name for r in tree.resistors),
+        link_resistors=tuple(r.name for r in tree.link_resistors),
+        gyrators=tuple(g.name for g in gyrators),
+        series_is_local=local and not _touches(resistors, (tree.num_charges, n)),
+        has_exact_flows=linear and not _bent_losses(netlist, tree, resistors),
+    )
+    _refuse_dense(frame, tree)
+    return frame
+
+
+def _series(tree, potential, netlist) -> tuple[bool, bool]:
+    """Whether each tree resistor feeds inductances of its own, and these are all linear."""
+    resistive = tree.num_charges, tree.num_coordinates
+    local = linear = True
+    for part in potential:
+        if getattr(part, "kind", None) is CURRENT_SOURCE:
+            continue
+        incidence = part.incidence if isinstance(part, CoupledInductors) else part.terminals[0]
+        touched = _rows_in(incidence, resistive)
+        if not len(touched):
+            continue
+        if isinstance(part, CoupledInductors) or np.bincount(touched).max() > 1:
+            local = False
+        if not part.is_quadratic:
+            linear = False
+    return local, linear
+
+
+def _rows_in(matrix: SignedIncidence, columns: tuple[int, int]) -> np.ndarray:
+    return matrix.rows[(matrix.columns >= columns[0]) & (matrix.columns < columns[1])]
+
+
+def _touches(matrix, columns) -> bool:
+    return bool(len(_rows_in(matrix, columns)))
+
+
+def _bent_losses(netlist, tree, resistors) -> bool:
+    """Whether losses act through a nonlinear law, so that a drift has no closed form."""
+    if any(isinstance(e, NonlinearResistor) for e in netlist.elements):
+        return True
+    if not tree.nonlinear_capacitors:
+        return False
+    bent = len(tree.capacitors), tree.num_charges
+    return _touches(resistors, bent) or any(isinstance(e, Gyrator) for e in netlist.elements)
+
+
+def _refuse_dense(frame: Frame, tree: NormalTree) -> None:
+    size = len(frame.coordinates)
+    if size <= _MAX_COUPLED:
+        return
+    dense = [r for r in tree.link_resistors if not frame.parallel_is_local]
+    dense += [r for r in tree.resistors if not frame.series_is_local]
+    if dense:
+        raise NetlistError(
+            f"{dense[0].name} couples coordinates in a network of {size}; losses are solved "
+            f"densely, up to {_MAX_COUPLED}, unless each resistor lies across one capacitor or in "
+            "series with one inductor",
+            dense[0].location,
+        )

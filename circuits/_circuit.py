@@ -17,7 +17,7 @@ from physsim import (
     DivergenceError,
     NetworkHamiltonian,
     PhaseState,
-    SRKN11b,
+    default_solver,
     expected_step_error,
     integrate,
     step_error,
@@ -25,16 +25,18 @@ from physsim import (
     symbolic,
 )
 
-from ._build import build, choose_scales, sources
+from ._branches import Branches
+from ._build import Hamiltonian, build, signals
 from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
-from ._graph import NormalTree
 from ._initial import initial_voltages
 from ._netlist import Netlist, parse_netlist, read_netlist
+from ._normal_tree import NormalTree
 from ._plan import Plan, make_plan, seconds
 from ._quantities import Scales
-from ._readout import Readout, capacitive_part
+from ._readout import Readout
 from ._result import Result
-from ._sources import SourceDrive, shortest_time
+from ._scales import choose_scales
+from ._sources import SourceDrive, evaluate, shortest_time
 from ._values import with_values
 
 
@@ -42,23 +44,26 @@ from ._values import with_values
 class Circuit:
     """A netlist and its dimensionless Hamiltonian; results come back in SI.
 
-    - `hamiltonian`: a `physsim.NetworkHamiltonian` whose leaves are the component values;
+    - `hamiltonian`: a `physsim.NetworkHamiltonian` whose leaves are the component values, or a
+      `CircuitHamiltonian` where there are resistors, sources of voltage, gyrators, ...;
     - `units`: the same shape, holding one dimensionless unit of each value in SI;
     - `scales`: the units of time, voltage, current, ...;
     - `y0`: the initial state, `initial_state(H)` the same as a function of the values;
     - `drive`: the sources as a function of dimensionless time, None without sources.
     """
 
-    def __init__(self, netlist: Netlist, hamiltonian: NetworkHamiltonian | None = None):
+    def __init__(self, netlist: Netlist, hamiltonian: Hamiltonian | None = None):
         self.netlist: Netlist = netlist
         self.tree = NormalTree(netlist.elements)
         self.scales: Scales = choose_scales(netlist)
         built = build(netlist, self.tree, self.scales)
         self.hamiltonian = built.hamiltonian if hamiltonian is None else hamiltonian
         self.units = built.units
+        self.signals = signals(netlist, self.tree, self.scales)
+        self.branches = Branches(netlist, self.tree, self.signals)
         self._voltages = initial_voltages(netlist, self.tree) / self.scales.voltage
 
-    def with_hamiltonian(self, hamiltonian: NetworkHamiltonian) -> "Circuit":
+    def with_hamiltonian(self, hamiltonian: Hamiltonian) -> "Circuit":
         """The same circuit with other component values, in its netlist too."""
         other = copy.copy(self)
         other.hamiltonian = hamiltonian
@@ -71,20 +76,35 @@ class Circuit:
         """The initial state, dimensionless."""
         return self.initial_state(self.hamiltonian)
 
-    def initial_state(self, H: NetworkHamiltonian) -> PhaseState:
+    def initial_state(self, H: Hamiltonian) -> PhaseState:
         """Charges that put the initial voltages on the capacitances of `H`; fluxes zero."""
-        capacitances = capacitive_part(H)
-        volts = jnp.asarray(self._voltages, capacitances.tree.dtype)
-        charges = capacitances.apply(volts)
+        tree = self.tree
+        dtype = jax.tree.leaves(H)[0].dtype
+        charges = jnp.zeros(tree.num_coordinates, dtype)
+        if tree.capacitors:
+            part = H.kinetic_parts[0]
+            linear = part.apply(jnp.asarray(self._voltages, dtype))
+            charges = charges.at[: len(tree.capacitors)].set(linear)
+            if not isinstance(H, NetworkHamiltonian) and len(H.frame.capacitors_by_source.rows):
+                # A source in a loop of capacitors puts charge on the links.
+                across = H.frame.capacitors_by_source(self._source_voltages(dtype))
+                charges = charges.at[: len(tree.capacitors)].add(
+                    part.incidence.T(part.cotree * across)
+                )
+        given = [e.ic or 0.0 for e in tree.nonlinear_capacitors]
+        if any(given):
+            bent = jnp.asarray(given, dtype) / self.scales.charge
+            charges = charges.at[len(tree.capacitors) : tree.num_charges].set(bent)
         return PhaseState(jnp.zeros_like(charges), charges)
+
+    def _source_voltages(self, dtype):
+        starts = [float(evaluate(e.waveform, jnp.zeros(()))) for e in self.tree.sources]
+        return jnp.asarray(starts, dtype) / self.scales.voltage
 
     @functools.cached_property
     def drive(self) -> SourceDrive | None:
-        """t -> source currents [m], both dimensionless."""
-        waveforms = tuple(source.waveform for source in sources(self.netlist))
-        if not waveforms:
-            return None
-        return SourceDrive(waveforms, self.scales.time, self.scales.current)
+        """t -> [m], what the sources do: currents, then fluxes and voltages, dimensionless."""
+        return SourceDrive(self.signals, self.scales.time) if self.signals else None
 
     @functools.cached_property
     def expr(self) -> sympy.Expr:
@@ -115,12 +135,17 @@ class Circuit:
         """
         return Readout.parse(self, quantity)
 
+    @property
+    def default_solver(self) -> AbstractSolver:
+        """The method that suits the circuit: SRKN11b, or another where that loses its order."""
+        return default_solver(self.hamiltonian).solver
+
     def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
         """A step (s) that resolves the sources and the fastest small motion about the start."""
-        solver = SRKN11b() if solver is None else solver
+        solver = self.default_solver if solver is None else solver
         u = None if self.drive is None else self.drive(jnp.zeros((), self.y0.q.dtype))
         dt = suggest_dt(self.hamiltonian, solver, self.y0, u) * self.scales.time
-        limits = [shortest_time(source.waveform) for source in sources(self.netlist)]
+        limits = [shortest_time(signal.waveform) for signal in self.signals]
         if self.netlist.tran and self.netlist.tran.max_step:
             limits.append(self.netlist.tran.max_step)
         return min([dt, *limits])
@@ -142,12 +167,12 @@ class Circuit:
         reported. Without `dt` a step
         is chosen that resolves the sources and the fastest motion, and is shortened until
         the steps are accurate all along the run, whatever nonlinear elements meet there.
-        The default method is SRKN11b.
+        The default method is `physsim.default_solver`'s.
 
         Raises `ValueError` for times that make no sense, `physsim.DivergenceError` for a
         step beyond stability or a run that diverges. Warns where steps are inaccurate.
         """
-        solver = SRKN11b() if solver is None else solver
+        solver = self.default_solver if solver is None else solver
         stop = None if t_end is None else seconds(t_end, "t_end")
         plan_for = functools.partial(make_plan, self.netlist.tran, stop)
         try:

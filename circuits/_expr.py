@@ -4,13 +4,14 @@ from typing import Any
 
 import sympy
 
-from ._elements import Capacitor, CurrentSource, Inductor, Junction
+from ._elements import Capacitor, CurrentSource, Inductor, Junction, NonlinearInductor
 from ._errors import NetlistError
-from ._graph import NormalTree
 from ._kinds import FLUX
 from ._netlist import Netlist
+from ._normal_tree import NormalTree
 
 _MAX_ELEMENTS = 60
+_SHOWN = (Capacitor, Inductor, Junction, NonlinearInductor, CurrentSource)
 PHI0 = sympy.Symbol("Phi_0", positive=True)
 
 
@@ -29,6 +30,18 @@ def symbolic_energy(netlist: Netlist, tree: NormalTree) -> sympy.Expr:
             f"{netlist.file} has {len(netlist.elements)} elements; the symbolic energy is for "
             f"networks of at most {_MAX_ELEMENTS} (the simulation has no such limit)"
         )
+    for element in netlist.elements:
+        if not isinstance(element, _SHOWN):
+            raise NetlistError(
+                f"{element.name}: the symbolic energy is for networks of capacitors, inductors, "
+                "junctions and current sources (the simulation has no such limit)",
+                element.location,
+            )
+    if tree.inductors or netlist.couplings:
+        raise NetlistError(
+            f"{netlist.file}: the symbolic energy does not show coupled inductors or nodes that "
+            "only inductors reach (the simulation has no such limit)"
+        )
     fluxes, charges = coordinate_symbols(tree)
     terms: list[Any] = [_charging(tree, charges)]
     for element in netlist.elements:
@@ -39,8 +52,8 @@ def symbolic_energy(netlist: Netlist, tree: NormalTree) -> sympy.Expr:
 
 
 def _charging(tree, charges):
-    if not tree.cotree:
-        pairs = zip(charges, tree.tree, strict=True)
+    if not tree.link_capacitors:
+        pairs = zip(charges, tree.capacitors, strict=True)
         return sum(q**2 / (2 * sympy.Symbol(c.name, positive=True)) for q, c in pairs)
     return sum(
         elastance(i, j, charges) * charges[i] * charges[j] / (2 if i == j else 1)
@@ -57,9 +70,9 @@ def elastance(i: int, j: int, charges: list[sympy.Symbol]) -> sympy.Symbol:
 
 def capacitance_matrix(tree: NormalTree) -> sympy.Matrix:
     """C_eff in component symbols; T = Q^T C_eff^-1 Q / 2."""
-    matrix = sympy.diag(*(sympy.Symbol(c.name, positive=True) for c in tree.tree))
-    for c in tree.cotree:
-        row = sympy.zeros(1, len(tree.tree))
+    matrix = sympy.diag(*(sympy.Symbol(c.name, positive=True) for c in tree.capacitors))
+    for c in tree.link_capacitors:
+        row = sympy.zeros(1, len(tree.capacitors))
         for i, sign in tree.path(*c.nodes):
             row[i] = sign
         matrix += sympy.Symbol(c.name, positive=True) * row.T * row

@@ -1,58 +1,159 @@
-"""Initial voltages of the tree capacitors, from `ic=` and `.ic`."""
+"""Initial voltages of the capacitors, from `ic=` and `.ic`."""
 
-from collections.abc import Iterator
+from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+import sympy
 from jaxtyping import Float
 
-from ._elements import Capacitor
-from ._errors import NetlistError
-from ._graph import NormalTree
+from ._disjoint_sets import references_of
+from ._elements import CHARGE, Capacitor, NonlinearCapacitor, Transformer, VoltageSource
+from ._errors import Location, NetlistError
 from ._netlist import Netlist
+from ._normal_tree import NormalTree
+from ._sources import evaluate
+
+_AGREE = 1e-9
+
+
+class Given(NamedTuple):
+    """A voltage that the netlist states, the words that state it, and their place."""
+
+    plus: str
+    minus: str
+    voltage: float
+    what: str
+    location: Location | None
 
 
 def initial_voltages(netlist: Netlist, tree: NormalTree) -> Float[np.ndarray, " n"]:
-    """The voltage of each tree capacitor at t = 0, in V.
+    """The voltage of each linear capacitor of the tree at t = 0, in V.
 
-    Every `ic=` and `.ic` holds; a node that they leave open starts at 0 V against its
-    reference. Raises `NetlistError` if they contradict each other.
+    Every `ic=` and `.ic` holds. A node that they leave open starts at 0 V against its
+    reference; next to a voltage source it starts where the capacitor to it is empty.
+    Raises `NetlistError` if they contradict each other, or tell the voltage of a node that
+    has no capacitance.
     """
-    nodes = _Potentials(len(tree.nodes))
-    given = list(_given(netlist, tree))
-    largest = max((abs(value) for _, _, value, _, _ in given), default=0.0)
-    for plus, minus, value, what, location in given:
-        if nodes.tie(plus, minus, value):
-            continue
-        actual = nodes.between(plus, minus)
-        if abs(actual - value) > 1e-9 * largest:
-            raise NetlistError(
-                f"{what} contradicts the other initial voltages, which make it {actual:g}: "
-                "change or remove one of them",
-                location,
-            )
-    for node, i in tree.nodes.items():
-        nodes.tie(i, tree.nodes[tree.reference(node)], 0.0)
-    ends = [(tree.nodes[plus], tree.nodes[minus]) for plus, minus in (c.nodes for c in tree.tree)]
-    return np.array([nodes.between(plus, minus) for plus, minus in ends])
+    given = _given(netlist)
+    starts = _starts(netlist)
+    if any(isinstance(e, Transformer) for e in netlist.elements):
+        volts = _by_least_squares(tree, given, starts)
+    else:
+        by_name = capacitor_voltages(netlist)
+        volts = np.array([by_name[c.name] for c in tree.capacitors])
+    _check(tree, given, starts, volts)
+    return volts
 
 
-def _given(netlist: Netlist, tree: NormalTree) -> Iterator[tuple]:
-    """(node, node, voltage between them, the words that say so, their place)."""
+def capacitor_voltages(netlist: Netlist) -> dict[str, float]:
+    """The initial voltage of every linear capacitor, by name, whatever the others are.
+
+    What is determined, and for the rest what it is where all sources start from zero.
+    """
+    references, starts, given = references_of(netlist.elements), _starts(netlist), _given(netlist)
+    sources = [e for e in netlist.elements if isinstance(e, VoltageSource)]
+    known, resting = _Potentials(references), _Potentials(references)
+    for source in sources:
+        known.tie(*source.nodes, starts[source.name])
+    for g in given:
+        known.tie(g.plus, g.minus, g.voltage)
+        resting.tie(g.plus, g.minus, g.voltage)
+    for source in sources:
+        resting.tie(*source.nodes, 0.0)
+    for node, reference in references.items():
+        resting.tie(node, reference, 0.0)
+    return {
+        c.name: (known if known.joins(*c.nodes) else resting).between(*c.nodes)
+        for c in netlist.elements
+        if isinstance(c, Capacitor)
+    }
+
+
+def _starts(netlist) -> dict[str, float]:
+    zero = jnp.zeros(())
+    return {
+        e.name: float(evaluate(e.waveform, zero))
+        for e in netlist.elements
+        if isinstance(e, VoltageSource)
+    }
+
+
+def _given(netlist: Netlist) -> list[Given]:
+    given = []
     for e in netlist.elements:
         if isinstance(e, Capacitor) and e.ic is not None:
-            plus, minus = (tree.nodes[node] for node in e.nodes)
-            yield plus, minus, e.ic, f"ic={e.ic:g} of {e.name}", e.location
-    for node, (value, location) in netlist.initial_voltages.items():
-        ends = tree.nodes[node], tree.nodes[tree.reference(node)]
-        yield *ends, value, f".ic v({node})={value:g}", location
+            given.append(Given(*e.nodes, e.ic, f"ic={e.ic:g} of {e.name}", e.location))
+        elif isinstance(e, NonlinearCapacitor):
+            given.append(Given(*e.nodes, _voltage(e), f"the charge of {e.name}", e.location))
+    if netlist.initial_voltages:
+        references = references_of(netlist.elements)
+        for node, (value, location) in netlist.initial_voltages.items():
+            what = f".ic v({node})={value:g}"
+            given.append(Given(node, references[node], value, what, location))
+    return given
+
+
+def _voltage(element: NonlinearCapacitor) -> float:
+    at = {sympy.Symbol(n, real=True): value for n, value in element.parameters}
+    return float(sympy.diff(element.energy, CHARGE).subs({**at, CHARGE: element.ic or 0.0}))
+
+
+def _by_least_squares(tree, given, starts):
+    """The smallest voltages that fulfil what is given."""
+    count = len(tree.capacitors)
+    volts = np.zeros(count)
+    if not given or not count:
+        return volts
+    matrix = tree.incidence([(g.plus, g.minus) for g in given]).dense()
+    fixed = _fixed(tree, starts)
+    wanted = np.array([g.voltage for g in given]) - matrix @ fixed
+    return np.linalg.lstsq(matrix[:, :count], wanted, rcond=None)[0]
+
+
+def _fixed(tree, starts) -> np.ndarray:
+    """Tree voltages at t = 0 that no initial condition changes; 0 for the others."""
+    volts = np.zeros(len(tree.tree))
+    for column, element in enumerate(tree.tree):
+        if isinstance(element, NonlinearCapacitor):
+            volts[column] = _voltage(element)
+        elif isinstance(element, VoltageSource):
+            volts[column] = starts[element.name]
+    return volts
+
+
+def _check(tree: NormalTree, given: list[Given], starts, volts) -> None:
+    fixed = _fixed(tree, starts)
+    fixed[: len(tree.capacitors)] = volts
+    largest = max((abs(g.voltage) for g in given), default=0.0)
+    for g in given:
+        path = tree.path(g.plus, g.minus)
+        if any(not _is_state(column, tree) for column, _ in path):
+            raise NetlistError(
+                f"{g.what}: no capacitor holds this voltage, it follows from the currents: remove "
+                f"it, or add a capacitor at node {g.plus}",
+                g.location,
+            )
+        actual = sum(sign * fixed[column] for column, sign in path)
+        if abs(actual - g.voltage) > _AGREE * max(largest, abs(actual)):
+            raise NetlistError(
+                f"{g.what} contradicts the other initial voltages, which make it {actual:g}: "
+                "change or remove one of them",
+                g.location,
+            )
+
+
+def _is_state(column: int, tree: NormalTree) -> bool:
+    return column < tree.num_charges or tree.num_coordinates <= column < tree.num_fluxes
 
 
 class _Potentials:
     """Union-find that knows the voltage between any two nodes of one set."""
 
-    def __init__(self, size: int):
-        self._parent = list(range(size))
-        self._above = [0.0] * size
+    def __init__(self, nodes):
+        self._nodes = {node: i for i, node in enumerate(nodes)}
+        self._parent = list(range(len(self._nodes)))
+        self._above = [0.0] * len(self._nodes)
 
     def _root(self, i: int) -> tuple[int, float]:
         """The set's root and the voltage of i against it."""
@@ -65,14 +166,17 @@ class _Potentials:
             self._parent[node], self._above[node] = i, voltage - before
         return i, voltage
 
-    def between(self, plus: int, minus: int) -> float:
-        """v(plus) - v(minus), for nodes of one set."""
-        return self._root(plus)[1] - self._root(minus)[1]
+    def joins(self, plus: str, minus: str) -> bool:
+        """Whether the voltage between the two is determined."""
+        return self._root(self._nodes[plus])[0] == self._root(self._nodes[minus])[0]
 
-    def tie(self, plus: int, minus: int, voltage: float) -> bool:
-        """Set v(plus) - v(minus); False if it is already determined."""
-        (a, at_plus), (b, at_minus) = self._root(plus), self._root(minus)
+    def between(self, plus: str, minus: str) -> float:
+        """v(plus) - v(minus), for nodes of one set."""
+        return self._root(self._nodes[plus])[1] - self._root(self._nodes[minus])[1]
+
+    def tie(self, plus: str, minus: str, voltage: float) -> None:
+        """Set v(plus) - v(minus), where it is not determined yet."""
+        (a, at_plus), (b, at_minus) = (self._root(self._nodes[n]) for n in (plus, minus))
         if a != b:
             self._parent[a] = b
             self._above[a] = at_minus + voltage - at_plus
-        return a != b

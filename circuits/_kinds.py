@@ -11,10 +11,19 @@ import sympy
 
 from physsim import ElementKind
 
-from ._elements import Inductor, Junction, NonlinearInductor
+from ._elements import (
+    CHARGE,
+    VOLTAGE,
+    Inductor,
+    Junction,
+    NonlinearCapacitor,
+    NonlinearInductor,
+    NonlinearResistor,
+)
 from ._quantities import Scales
 
 InductiveElement = Inductor | Junction | NonlinearInductor
+Grouped = InductiveElement | NonlinearCapacitor | NonlinearResistor
 
 FLUX = sympy.Symbol("flux", real=True)
 L, IC, ICRIT, PHASE, CURRENT = sympy.symbols("L ic icrit phase i", real=True)
@@ -40,7 +49,7 @@ class Description(NamedTuple):
     """One dimensionless unit of each, in SI."""
 
 
-def describe(group: Sequence[InductiveElement], scales: Scales) -> Description:
+def describe(group: Sequence[Grouped], scales: Scales) -> Description:
     """Kind, values and units of elements that have their `shape` in common."""
     return _DESCRIBE[type(group[0])](group, scales)
 
@@ -61,34 +70,57 @@ def _junction(group, scales):
 
 def _nonlinear_inductor(group, scales):
     """The user's energy in dimensionless flux, its parameters in units of their own size."""
-    biased = group[0].ic is not None
+    return _expressed(group, "inductor", group[0].energy, FLUX, scales.flux, scales.energy)
+
+
+def _nonlinear_capacitor(group, scales):
+    return _expressed(group, "capacitor", group[0].energy, CHARGE, scales.charge, scales.energy)
+
+
+def _nonlinear_resistor(group, scales):
+    """A kind whose "energy" is the current."""
+    return _expressed(group, "resistor", group[0].current, VOLTAGE, scales.voltage, scales.current)
+
+
+def _expressed(group, what, expression, variable, unit, result_unit):
+    """An expression of the user's, in dimensionless variable and parameters.
+
+    Term by term, so that each term's numbers are gathered into one within the range of
+    float32; nothing is multiplied out, which would lose digits.
+    """
+    biased = isinstance(group[0], NonlinearInductor) and group[0].ic is not None
     rows = [tuple(value for _, value in e.parameters) for e in group]
     units = tuple(max(map(abs, column)) or 1.0 for column in zip(*rows, strict=True))
     parameters = tuple(sympy.Symbol(name, real=True) for name, _ in group[0].parameters)
-    scaled = {p: unit * p for p, unit in zip(parameters, units, strict=True)}
-    flux = scales.flux * (FLUX + IC if biased else FLUX)
-    energy = group[0].energy.subs({FLUX: flux, **scaled}, simultaneous=True)
-    # Term by term, so that each term's numbers are gathered into one within the range of
-    # float32; nothing is multiplied out, which would lose digits.
-    energy = sympy.Add(*(term / scales.energy for term in sympy.Add.make_args(energy)))
+    scaled = {p: u * p for p, u in zip(parameters, units, strict=True)}
+    inside = unit * (variable + IC if biased else variable)
+    expression = expression.subs({variable: inside, **scaled}, simultaneous=True)
+    terms = sympy.Add.make_args(expression)
+    expression = sympy.Add(*(term / result_unit for term in terms))
     if not biased:
-        kind = ElementKind("nonlinear inductor", energy, (FLUX,), parameters)
+        kind = ElementKind(f"nonlinear {what}", expression, (variable,), parameters)
         return Description(kind, lambda e: tuple(v for _, v in e.parameters), units)
-    name = "nonlinear inductor with initial flux"
-    kind = ElementKind(name, energy, (FLUX,), (*parameters, IC))
+    name = f"nonlinear {what} with initial flux"
+    kind = ElementKind(name, expression, (variable,), (*parameters, IC))
     values = lambda e: (*(v for _, v in e.parameters), e.ic)  # noqa: E731
-    return Description(kind, values, (*units, scales.flux))
+    return Description(kind, values, (*units, unit))
 
 
 _DESCRIBE = {
     Inductor: _inductor,
     Junction: _junction,
     NonlinearInductor: _nonlinear_inductor,
+    NonlinearCapacitor: _nonlinear_capacitor,
+    NonlinearResistor: _nonlinear_resistor,
 }
 
 
-def shape(element: InductiveElement) -> tuple:
+def shape(element: Grouped) -> tuple:
     """What the elements of one group have in common."""
+    if isinstance(element, NonlinearCapacitor | NonlinearResistor):
+        names = tuple(name for name, _ in element.parameters)
+        law = element.energy if isinstance(element, NonlinearCapacitor) else element.current
+        return (type(element), law, names)
     if isinstance(element, NonlinearInductor):
         names = tuple(name for name, _ in element.parameters)
         return (NonlinearInductor, element.energy, names, element.ic is None)

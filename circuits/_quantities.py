@@ -39,6 +39,10 @@ class Scales:
         return self.flux / self.inductance
 
     @property
+    def resistance(self) -> float:
+        return math.sqrt(self.inductance / self.capacitance)
+
+    @property
     def charge(self) -> float:
         return self.capacitance * self.voltage
 

@@ -1,16 +1,29 @@
 """What can be measured on a circuit: node voltages and element currents."""
 
 import re
-from typing import TYPE_CHECKING, final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from physsim import ElementGroup, InverseQuadratic, NetworkHamiltonian, PhaseState
+from physsim import PhaseState
 
-from ._elements import Capacitor, Element, node_name
+from ._branches import Branches
+from ._elements import (
+    Capacitor,
+    CurrentSource,
+    Element,
+    Gyrator,
+    Inductor,
+    NonlinearCapacitor,
+    NonlinearResistor,
+    Resistor,
+    Transformer,
+    VoltageSource,
+    node_name,
+)
 from ._errors import NetlistError
 
 if TYPE_CHECKING:
@@ -18,22 +31,21 @@ if TYPE_CHECKING:
 
 _QUANTITY = re.compile(r"\s*([vi])\s*\(([^()]*)\)\s*", re.IGNORECASE)
 
+Measure = Callable[[Any, PhaseState, Float[Array, " m"]], Float[Array, ""]]
+
 
 @final
 class Readout(eqx.Module):
     """`v(node)`, `v(node,node)` or `i(element)`: (H, y, u) -> volts or amperes.
 
-    Differentiable in all arguments, so it can stand in a cost.
+    Differentiable in all arguments, so it can stand in a cost. `H` is the circuit's
+    Hamiltonian, with whatever values, not a prepared one.
     """
 
     name: str = eqx.field(static=True)
     unit: str = eqx.field(static=True)
-    path: tuple[tuple[int, int], ...] = eqx.field(static=True)
-    """(coordinate, sign) pairs of the branch it belongs to."""
-    element: tuple[int, int] | None = eqx.field(static=True)
-    """(group, row) of an inductive element or source."""
-    capacitor: tuple[str, int] | None = eqx.field(static=True)
-    """(leaf, row) of a capacitance."""
+    measure: Measure = eqx.field(static=True)
+    """In dimensionless units."""
     scale: float = eqx.field(static=True)
 
     @classmethod
@@ -49,36 +61,8 @@ class Readout(eqx.Module):
             return voltage(circuit, *nodes)
         return current(circuit, inside)
 
-    def __call__(
-        self, H: NetworkHamiltonian, y: PhaseState, u: Float[Array, " m"]
-    ) -> Float[Array, ""]:
-        if self.element is not None:
-            group, row = self.element
-            (currents,) = element_groups(H)[group].currents(y.q, u)
-            return self.scale * currents[row]
-        if self.capacitor is None:
-            return self.scale * self._along(H.velocity(y.p))
-        # i = C dv/dt, the voltage changing as the charges do under the forces.
-        _, slope = jax.jvp(H.velocity, (y.p,), (H.force(y.q, u),))
-        leaf, row = self.capacitor
-        capacitance = getattr(capacitive_part(H), leaf)[row]
-        return self.scale * capacitance * self._along(slope)
-
-    def _along(self, x):
-        return sum((sign * x[i] for i, sign in self.path), start=jnp.zeros((), x.dtype))
-
-
-def capacitive_part(H: NetworkHamiltonian) -> InverseQuadratic:
-    """The energy of the capacitors, with all capacitances."""
-    (part,) = H.kinetic_parts
-    if not isinstance(part, InverseQuadratic):
-        raise ValueError("a prepared Hamiltonian no longer knows its capacitances")
-    return part
-
-
-def element_groups(H: NetworkHamiltonian) -> tuple[ElementGroup, ...]:
-    """The groups of inductive elements and sources."""
-    return tuple(part for part in H.potential_parts if isinstance(part, ElementGroup))
+    def __call__(self, H: Any, y: PhaseState, u: Float[Array, " m"]) -> Float[Array, ""]:
+        return self.scale * self.measure(H, y, u)
 
 
 def voltage(circuit: "Circuit", plus: str, minus: str | None = None) -> Readout:
@@ -87,29 +71,102 @@ def voltage(circuit: "Circuit", plus: str, minus: str | None = None) -> Readout:
     ends.append(circuit.tree.reference(ends[0]) if minus is None else _node(circuit, minus))
     name = f"v({plus})" if minus is None else f"v({plus},{minus})"
     path = tuple(circuit.tree.path(*ends))
-    return Readout(name, "V", path, None, None, circuit.scales.voltage)
+    return Readout(name, "V", _Along(circuit.branches, path), circuit.scales.voltage)
 
 
 def current(circuit: "Circuit", name: str) -> Readout:
-    """The current through an element, from its first node to its second."""
+    """The current through an element, from its first node to its second (of a gyrator, into
+    its first port)."""
     element = _element(circuit, name)
-    path = tuple(circuit.tree.path(*element.nodes))
-    scale = circuit.scales.current
-    label = f"i({element.name})"
-    if isinstance(element, Capacitor):
-        return Readout(label, "A", path, None, _capacitor(circuit, element), scale)
-    for i, part in enumerate(element_groups(circuit.hamiltonian)):
-        if element.name in part.labels:
-            row = part.labels.index(element.name)
-            return Readout(label, "A", path, (i, row), None, scale)
-    raise AssertionError(f"{element.name} is in no part of the Hamiltonian")
+    measure = _current(circuit.branches, element)
+    return Readout(f"i({element.name})", "A", measure, circuit.scales.current)
 
 
-def _capacitor(circuit, element):
-    tree, cotree = circuit.tree.tree, circuit.tree.cotree
-    if element in cotree:
-        return ("cotree", cotree.index(element))
-    return ("tree", tree.index(element))
+@final
+class _Along:
+    """A sum of tree voltages; compared by content, since it is static in compiled functions."""
+
+    def __init__(self, branches: Branches, path: tuple[tuple[int, int | float], ...]):
+        self._branches, self._path = branches, path
+
+    def __call__(self, H, y, u):
+        outer = self._branches.tree.num_fluxes
+        total = jnp.zeros((), y.p.dtype)
+        if any(column < outer for column, _ in self._path):
+            v = self._branches.tree_voltages(H, y, u)
+            total = total + sum(sign * v[k] for k, sign in self._path if k < outer)
+        if any(column >= outer for column, _ in self._path):
+            v = self._branches.tree_inductor_voltages(H, y, u)
+            total = total + sum(sign * v[k - outer] for k, sign in self._path if k >= outer)
+        return total
+
+    def __eq__(self, other):
+        same = isinstance(other, _Along) and self._branches is other._branches
+        return same and self._path == other._path
+
+    def __hash__(self):
+        return hash((id(self._branches), self._path))
+
+
+@final
+class _Entry:
+    """One entry of a function of (H, y, u) that returns arrays by sort of branch."""
+
+    def __init__(self, branches: Branches, function: str, pick: Callable, key: tuple):
+        self._branches, self._function, self._pick, self._key = branches, function, pick, key
+
+    def __call__(self, H, y, u):
+        return self._pick(getattr(self._branches, self._function)(H, y, u))
+
+    def __eq__(self, other):
+        same = isinstance(other, _Entry) and self._branches is other._branches
+        return same and (self._function, self._key) == (other._function, other._key)
+
+    def __hash__(self):
+        return hash((id(self._branches), self._function, self._key))
+
+
+def _current(branches: Branches, element: Element) -> Measure:
+    tree = branches.tree
+    if isinstance(element, Transformer):
+        raise NetlistError(
+            f"the current of the ideal transformer {element.name} is not a function of the state: "
+            "measure that of an element in series with it",
+            element.location,
+        )
+    charged = (tree.capacitors, tree.nonlinear_capacitors, tree.link_capacitors)
+    lists = {
+        Capacitor: ("capacitor_currents", charged),
+        NonlinearCapacitor: ("capacitor_currents", charged),
+        Resistor: ("resistor_currents", (tree.resistors, tree.link_resistors)),
+        Inductor: ("state_inductor_currents", (tree.link_inductors, tree.inductors)),
+        Gyrator: ("gyrator_currents", (branches.gyrators,)),
+        VoltageSource: ("voltage_source_currents", (tree.sources,)),
+        CurrentSource: ("current_source_currents", (branches.current_sources,)),
+    }
+    if type(element) in lists:
+        return _place(branches, element, *lists[type(element)])
+    function = "leak_currents" if isinstance(element, NonlinearResistor) else "flux_currents"
+    return _Entry(branches, function, lambda groups: _named(groups, element.name), (element.name,))
+
+
+def _place(branches, element, function, lists) -> Measure:
+    for which, elements in enumerate(lists):
+        for row, other in enumerate(elements):
+            if other.name == element.name:
+                return _Entry(branches, function, _row(which, row), (which, row))
+    raise AssertionError(f"{element.name} is in no part of the tree")
+
+
+def _row(which: int, row: int) -> Callable:
+    return lambda parts: parts[which][row]
+
+
+def _named(groups, name):
+    for labels, currents in groups:
+        if name in labels:
+            return currents[labels.index(name)]
+    raise AssertionError(f"{name} is in no group")
 
 
 def _node(circuit, name) -> str:

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from physsim import Solution, energy_error
+from physsim import NetworkHamiltonian, Solution, energy_error
 
-from ._readout import Readout, current, element_groups, voltage
+from ._readout import Readout, current, voltage
 
 if TYPE_CHECKING:
     import xarray
@@ -27,14 +27,12 @@ def _along(readout, H, ys, us):
 
 
 @eqx.filter_jit
-def _stored(H, ys):
-    passive = [part for part in element_groups(H) if not part.kind.inputs]
-    u = jnp.zeros(0, ys.q.dtype)
+def _stored(branches, H, ys, us):
+    def energy(y, u):
+        parts = branches.stored(H, y, u)
+        return sum((jnp.sum(e) for _, e in parts), start=jnp.zeros((), y.p.dtype))
 
-    def energy(y):
-        return sum((part(y.q, u) for part in passive), start=H.kinetic(y.p))
-
-    return jax.vmap(energy)(ys)
+    return jax.vmap(energy)(ys, us)
 
 
 @final
@@ -65,7 +63,8 @@ class Result:
     @functools.cached_property
     def stored_energy(self) -> Float[np.ndarray, " saves"]:
         """The energy in capacitors, inductors and junctions in J, without the sources' term."""
-        stored = _stored(self.circuit.hamiltonian.prepare(), self.solution.ys)
+        circuit = self.circuit
+        stored = _stored(circuit.branches, circuit.hamiltonian, self.solution.ys, self._inputs)
         return np.asarray(stored)[self._keep] * self.circuit.scales.energy
 
     @property
@@ -81,7 +80,6 @@ class Result:
     def measure(self, readout: Readout) -> Float[np.ndarray, " saves"]:
         """A read-out of the circuit along the run, in SI."""
         H = self.circuit.hamiltonian
-        H = H if readout.capacitor is not None else H.prepare()
         return np.asarray(_along(readout, H, self.solution.ys, self._inputs))[self._keep]
 
     def to_xarray(self) -> "xarray.Dataset":
@@ -90,11 +88,11 @@ class Result:
 
         circuit = self.circuit
         nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
-        labels = [name for part in element_groups(circuit.hamiltonian) for name in part.labels]
+        labels, currents = self._currents()
         return xarray.Dataset(
             {
                 "v": (("time", "node"), self._voltages(nodes), {"units": "V"}),
-                "i": (("time", "element"), self._currents(), {"units": "A"}),
+                "i": (("time", "element"), currents, {"units": "A"}),
                 "energy": (("time",), self.energy, {"units": "J"}),
             },
             coords={
@@ -107,22 +105,45 @@ class Result:
 
     def _voltages(self, nodes):
         """All node voltages at once, [time, node]."""
-        tree = self.circuit.tree
-        branches = tree.incidence((node, tree.reference(node)) for node in nodes)
-        H = self.circuit.hamiltonian.prepare()
-        of_state = jax.jit(jax.vmap(lambda p: branches(H.velocity(p))))
-        return np.asarray(of_state(self.solution.ys.p))[self._keep] * self.circuit.scales.voltage
-
-    def _currents(self):
-        """All currents through inductors, junctions and sources, [time, element]."""
-        parts = element_groups(self.circuit.hamiltonian)
+        circuit, branches = self.circuit, self.circuit.branches
+        tree, H = circuit.tree, circuit.hamiltonian
+        ends = [(node, tree.reference(node)) for node in nodes]
+        outer = (0, tree.num_fluxes)
+        paths = tree.incidence(ends, outer)
+        inner = tree.incidence(ends, (tree.num_fluxes, len(tree.tree)))
 
         def of_state(y, u):
-            currents = [part.currents(y.q, u)[0] for part in parts]
-            return jnp.concatenate([jnp.zeros(0, y.q.dtype), *currents])
+            v = paths(branches.tree_voltages(H, y, u))
+            if len(inner.rows):
+                v = v + inner(branches.tree_inductor_voltages(H, y, u))
+            return v
 
         values = jax.jit(jax.vmap(of_state))(self.solution.ys, self._inputs)
-        return np.asarray(values)[self._keep] * self.circuit.scales.current
+        return np.asarray(values)[self._keep] * circuit.scales.voltage
+
+    def _currents(self):
+        """(names, currents [time, element]) of all but capacitors and two-ports."""
+        circuit = self.circuit
+        branches, tree, H = circuit.branches, circuit.tree, circuit.hamiltonian
+        names = [part.labels for part in H.potential_parts]
+        names += [tuple(e.name for e in tree.inductors)]
+        if not isinstance(H, NetworkHamiltonian):
+            sorts = (tree.resistors, tree.link_resistors, tree.sources)
+            names += [tuple(e.name for e in elements) for elements in sorts]
+            names += [group.labels for group in H.leaks]
+
+        def of_state(y, u):
+            found = [c for _, c in branches.flux_currents(H, y, u)]
+            found.append(branches.state_inductor_currents(H, y, u)[1])
+            if not isinstance(H, NetworkHamiltonian):
+                found += branches.resistor_currents(H, y, u)
+                found += branches.voltage_source_currents(H, y, u)
+                found += [c for _, c in branches.leak_currents(H, y, u)]
+            return jnp.concatenate(found)
+
+        values = jax.jit(jax.vmap(of_state))(self.solution.ys, self._inputs)
+        labels = [name for part in names for name in part]
+        return labels, np.asarray(values)[self._keep] * circuit.scales.current
 
     def save(self, path: str | Path) -> None:
         """Write `.nc` (NetCDF) or `.csv` (a column a waveform); `ValueError` for others."""

@@ -9,6 +9,7 @@ from ._checks import check_state as check_state
 from ._checks import check_steps as check_steps
 from ._checks import is_traced as is_traced
 from ._compile import compile_scalar as compile_scalar
+from ._damping import AbstractDamped as AbstractDamped
 from ._damping import DampedHamiltonian as DampedHamiltonian
 from ._damping import damped as damped
 from ._default import default_solver as default_solver

@@ -8,22 +8,103 @@ lossy kick (V and R) are linear and solved exactly, so a splitting keeps its ord
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Inexact
 
 from ._hamiltonian import AbstractSeparableHamiltonian
 
 Losses = Float[Array, " n"] | Float[Array, "n n"]
 
 
+class AbstractDamped(AbstractSeparableHamiltonian):
+    """A separable system with linear losses G and R and, with a temperature, their noise."""
+
+    conductance: eqx.AbstractVar[Losses | None]
+    resistance: eqx.AbstractVar[Losses | None]
+    temperature: eqx.AbstractVar[Float[Array, ""] | None]
+
+    @property
+    def is_lossless(self):
+        return False
+
+    @property
+    def is_reciprocal(self) -> bool:
+        """Whether G is symmetric; a skew part turns velocities about and does no work."""
+        return True
+
+    @property
+    def is_nystrom(self):
+        # A kick that moves q breaks the Nystrom order conditions.
+        return self.conservative.is_nystrom and self.resistance is None
+
+    @property
+    def has_clock(self):
+        return self.conservative.has_clock
+
+    @property
+    def kinetic_is_quadratic(self):
+        return self.conservative.kinetic_is_quadratic
+
+    @property
+    def kinetic_is_diagonal(self):
+        return self.conservative.kinetic_is_diagonal
+
+    @property
+    def potential_is_quadratic(self):
+        return self.conservative.potential_is_quadratic
+
+    @property
+    @abstractmethod
+    def conservative(self) -> AbstractSeparableHamiltonian:
+        """The system without its losses."""
+
+    def kinetic(self, p):
+        return self.conservative.kinetic(p)
+
+    def potential(self, q, u):
+        return self.conservative.potential(q, u)
+
+    def velocity(self, p):
+        return self.conservative.velocity(p)
+
+    def force(self, q, u):
+        return self.conservative.force(q, u)
+
+    def vector_field(self, q, p, u):
+        flows = LossyFlows(self.conservative, self.conductance, self.resistance, None, None)
+        return flows.vector_field(q, p, u)
+
+    @property
+    def series_is_local(self) -> bool:
+        """Whether each entry of a diagonal R acts on a stiffness of its own."""
+        return False
+
+    def prepare(self):
+        return LossyFlows(
+            self.conservative.prepare(), self.conductance, self.resistance, *self.relaxations()
+        )
+
+    def relaxations(self) -> tuple["AbstractRelaxation | None", "AbstractRelaxation | None"]:
+        """How momenta relax by G, and positions by R."""
+        H, n = self.conservative.prepare(), len(self.coordinates)
+        G, R = self.conductance, self.resistance
+        parallel = series = None
+        if G is not None:
+            rest = jnp.zeros(n, G.dtype)
+            parallel = _parallel(H.velocity, rest, G, self)
+        if R is not None:
+            rest, u = jnp.zeros(n, R.dtype), jnp.zeros(len(self.input_names), R.dtype)
+            series = _series(Slope(H, u), rest, R, self.series_is_local)
+        return parallel, series
+
+
 @final
-class DampedHamiltonian(AbstractSeparableHamiltonian):
+class DampedHamiltonian(AbstractDamped):
     """`H` with losses and, with a temperature, their noise; made by `physsim.damped`."""
 
     H: AbstractSeparableHamiltonian
@@ -40,73 +121,12 @@ class DampedHamiltonian(AbstractSeparableHamiltonian):
         return self.H.input_names
 
     @property
-    def has_clock(self):
-        return self.H.has_clock
-
-    @property
     def is_even(self):
         return self.H.is_even
 
     @property
-    def is_lossless(self):
-        return False
-
-    @property
     def conservative(self):
         return self.H
-
-    @property
-    def kinetic_is_quadratic(self):
-        return self.H.kinetic_is_quadratic
-
-    @property
-    def kinetic_is_diagonal(self):
-        return self.H.kinetic_is_diagonal
-
-    @property
-    def potential_is_quadratic(self):
-        return self.H.potential_is_quadratic
-
-    @property
-    def is_nystrom(self):
-        # A kick that moves q breaks the Nystrom order conditions.
-        return self.H.is_nystrom and self.resistance is None
-
-    def kinetic(self, p):
-        return self.H.kinetic(p)
-
-    def potential(self, q, u):
-        return self.H.potential(q, u)
-
-    def velocity(self, p):
-        return self.H.velocity(p)
-
-    def force(self, q, u):
-        return self.H.force(q, u)
-
-    def vector_field(self, q, p, u):
-        velocity, force = self.H.vector_field(q, p, u)
-        return (
-            velocity + _times(self.resistance, force),
-            force - _times(self.conductance, velocity),
-        )
-
-    def prepare(self):
-        return LossyFlows(self, self.H.prepare(), *self.relaxations())
-
-    def relaxations(self) -> tuple["AbstractRelaxation | None", "AbstractRelaxation | None"]:
-        """How momenta relax by G, and positions by R."""
-        H, n = self.H, len(self.coordinates)
-        parallel = series = None
-        if self.conductance is not None:
-            rest = jnp.zeros(n, self.conductance.dtype)
-            diagonal = H.kinetic_is_diagonal
-            parallel = _relaxation(H.velocity, rest, self.conductance, diagonal)
-        if self.resistance is not None:
-            rest = jnp.zeros(n, self.resistance.dtype)
-            u = jnp.zeros(len(self.input_names), rest.dtype)
-            series = _relaxation(lambda q: -H.force(q, u), rest, self.resistance, False)
-        return parallel, series
 
     def parameter_names(self):
         names = list(self.H.parameter_names())
@@ -188,11 +208,71 @@ class ModalRelaxation(AbstractRelaxation):
 
 
 @final
+class Slope(eqx.Module):
+    """dV/dq at constant inputs."""
+
+    H: Any
+    u: Float[Array, " m"]
+
+    def __call__(self, q):
+        return -self.H.force(q, self.u)
+
+    def linear(self, x):
+        """The stiffness at q = 0, times x: all there is to know where V is quadratic in x."""
+        return jax.jvp(self, (jnp.zeros_like(x),), (x,))[1]
+
+
+@final
+class SparseRelaxation(AbstractRelaxation):
+    """A diagonal L, on whose entries A acts diagonally: every one relaxes alone.
+
+    A as a whole, applied by `slope`, may couple them to others, which have no losses.
+    """
+
+    rates: Float[Array, " n"]
+    losses: Float[Array, " n"]
+    slope: Slope
+
+    def travel(self, s, tau):
+        moved = _rows(self.losses * tau * tau * _phi2(self.rates * tau), s) * s
+        return tau * s - self.slope.linear(moved)
+
+    def loss(self, s, tau):
+        return _rows(self.losses * tau * _phi1(self.rates * tau), s) * s
+
+    def noise(self, normal, tau, temperature):
+        variance = 2.0 * temperature * self.losses * tau * _phi1(2.0 * self.rates * tau)
+        return _rows(jnp.sqrt(variance), normal) * normal
+
+
+@final
+class GyratingRelaxation(AbstractRelaxation):
+    """L not symmetric: A L = V diag(rates) V^-1, with complex rates."""
+
+    rates: Inexact[Array, " n"]
+    vectors: Inexact[Array, "n n"]
+    inverse: Inexact[Array, "n n"]
+    losses: Float[Array, "n n"]
+
+    def travel(self, s, tau):
+        factors = _phi1(self.rates * tau) * tau
+        inner = self.inverse @ s.astype(self.inverse.dtype)
+        return (self.vectors @ (_rows(factors, inner) * inner)).real
+
+    def loss(self, s, tau):
+        return self.losses @ self.travel(s, tau)
+
+    def noise(self, normal, tau, temperature):
+        raise ValueError("noise of a network with gyrators and resistors is not simulated in time")
+
+
+@final
 class LossyFlows(eqx.Module):
     """What splittings and collocations step: drifts with G, kicks with R."""
 
-    damped: DampedHamiltonian
     H: Any
+    conductance: Losses | None
+    resistance: Losses | None
     parallel: AbstractRelaxation | None
     series: AbstractRelaxation | None
 
@@ -200,11 +280,10 @@ class LossyFlows(eqx.Module):
         return self.H(q, p, u)
 
     def vector_field(self, q, p, u):
-        velocity, force = self.H.vector_field(q, p, u)
-        damped = self.damped
+        velocity, force = self.H.velocity(p), self.H.force(q, u)
         return (
-            velocity + _times(damped.resistance, force),
-            force - _times(damped.conductance, velocity),
+            velocity + _times(self.resistance, force),
+            self.H.impulse(force - _times(self.conductance, velocity)),
         )
 
     def drift(self, q, p, tau, sums):
@@ -222,7 +301,7 @@ class LossyFlows(eqx.Module):
         force = self.H.force(sums.value(q), u)
         return (
             sums.add(q, self.series.loss(force, tau)),
-            sums.add(p, self.series.travel(force, tau)),
+            sums.add(p, self.H.impulse(self.series.travel(force, tau))),
         )
 
 
@@ -275,13 +354,25 @@ def _losses(name: str, value: Any, n: int) -> Losses | None:
     return jnp.asarray(value if np.shape(value) == x.shape else x, float)
 
 
-def _relaxation(
-    slope: Callable[[Array], Array], rest: Array, losses: Losses, diagonal: bool
-) -> AbstractRelaxation:
-    if diagonal and losses.ndim == 1:
-        a = jax.jvp(slope, (rest,), (jnp.ones_like(rest),))[1]
-        return DiagonalRelaxation(a * losses, losses)
-    A = jax.jacfwd(slope)(rest)
+def _parallel(velocity, rest: Array, G: Losses, H: AbstractDamped) -> AbstractRelaxation:
+    if H.kinetic_is_diagonal and G.ndim == 1:
+        a = jax.jvp(velocity, (rest,), (jnp.ones_like(rest),))[1]
+        return DiagonalRelaxation(a * G, G)
+    A = jax.jacfwd(velocity)(rest)
+    if H.is_reciprocal:
+        return _modal(A, G)
+    rates, vectors = jnp.linalg.eig(A @ G)
+    return GyratingRelaxation(rates, vectors, jnp.linalg.inv(vectors), G)
+
+
+def _series(slope: "Slope", rest: Array, R: Losses, local: bool) -> AbstractRelaxation:
+    if local and R.ndim == 1:
+        lossy = (R > 0).astype(R.dtype)
+        return SparseRelaxation(R * slope.linear(lossy), R, slope)
+    return _modal(jax.jacfwd(slope)(rest), R)
+
+
+def _modal(A: Array, losses: Losses) -> AbstractRelaxation:
     root = jnp.diag(jnp.sqrt(losses)) if losses.ndim == 1 else _square_root(losses)
     inner = root @ A @ root
     rates, modes = jnp.linalg.eigh((inner + inner.T) / 2)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
-from ._solver import AbstractSolver, BlanesMoan6, GaussLegendre4, SRKN11b
+from ._solver import AbstractSolver, BlanesMoan6, GaussLegendre4, Newton, SRKN11b
 
 
 class Choice(NamedTuple):
@@ -27,6 +27,12 @@ def default_solver(H: AbstractHamiltonian) -> Choice:
             GaussLegendre4(),
             "some term mixes momenta with positions or inputs, so no explicit splitting applies; "
             "Gauss-Legendre collocation is symplectic for any energy (implicit, order 4)",
+        )
+    if not H.has_exact_flows:
+        return Choice(
+            GaussLegendre4(Newton()),
+            "losses act through nonlinear laws, so drift and kick have no closed forms; "
+            "Gauss-Legendre collocation takes them whole (implicit, order 4)",
         )
     if H.is_nystrom:
         return Choice(

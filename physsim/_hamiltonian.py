@@ -85,6 +85,15 @@ class AbstractSeparableHamiltonian(AbstractHamiltonian):
         """Whether Runge-Kutta-Nystrom splittings keep their order."""
         return self.kinetic_is_quadratic
 
+    @property
+    def has_exact_flows(self) -> bool:
+        """Whether drift and kick have closed forms, losses included."""
+        return True
+
+    def impulse(self, dp: Float[Array, "n *batch"]) -> Float[Array, "n *batch"]:
+        """A change of the momenta, zero for coordinates that have none."""
+        return dp
+
     @abstractmethod
     def kinetic(self, p: Float[Array, "n *batch"]) -> Float[Array, "*batch"]:
         """T(p)."""
@@ -111,10 +120,10 @@ class AbstractSeparableHamiltonian(AbstractHamiltonian):
 
     def kick(self, q: Any, p: Any, tau: Float[Array, ""], u: Any, sums: Any) -> tuple[Any, Any]:
         """The exact flow of V(., u) over the time `tau`, added up by `sums`."""
-        return q, sums.add(p, tau * self.force(sums.value(q), u))
+        return q, sums.add(p, tau * self.impulse(self.force(sums.value(q), u)))
 
     def __call__(self, q, p, u):
         return self.kinetic(p) + self.potential(q, u)
 
     def vector_field(self, q, p, u):
-        return self.velocity(p), self.force(q, u)
+        return self.velocity(p), self.impulse(self.force(q, u))

@@ -1,4 +1,4 @@
-"""Sparse matrices of 0, +1 and -1, applied without a matrix.
+"""Sparse matrices, mostly of 0, +1 and -1, applied without a matrix.
 
 The pattern is known when a network is built, so the way to apply it is chosen then:
 static slices where entries run along diagonals (ladders, chains), padded gathers where
@@ -19,7 +19,10 @@ _MAX_PADDED = 16
 
 @final
 class SignedIncidence:
-    """A static matrix [rows, columns] with entries 0, +1, -1. Hashable, compared by content."""
+    """A static matrix [rows, columns] with entries 0, +1, -1. Hashable, compared by content.
+
+    Other entries (turns ratios of transformers) are possible, and cost a product each.
+    """
 
     def __init__(self, rows, columns, signs, shape: tuple[int, int]):
         rows, columns = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
@@ -29,7 +32,9 @@ class SignedIncidence:
                 raise IndexError(f"an entry lies outside of the {shape[0]} x {shape[1]} matrix")
         order = np.lexsort((columns, rows))
         self.rows, self.columns = rows[order], columns[order]
-        self.signs = np.asarray(signs, np.int8)[order]
+        signs = np.asarray(signs)[order]
+        unit = np.all(np.isin(signs, (-1, 0, 1)))
+        self.signs = signs.astype(np.int8 if unit else np.float64)
         self.shape = shape
         self._key = (shape, self.rows.tobytes(), self.columns.tobytes(), self.signs.tobytes())
         self._hash = hash(self._key)
@@ -89,7 +94,7 @@ class SignedIncidence:
         return matrix
 
     @functools.cached_property
-    def _runs(self) -> list[tuple[int, int, int, int]]:
+    def _runs(self) -> list[tuple[int, int, int, int | float]]:
         """(first row, first column, length, sign) of entries that step down a diagonal."""
         if not len(self.rows):
             return []
@@ -100,7 +105,7 @@ class SignedIncidence:
         starts = np.concatenate([[0], np.flatnonzero(broken) + 1])
         lengths = np.diff(np.concatenate([starts, [len(row)]]))
         first = zip(row[starts], offset[starts], lengths, sign[starts], strict=True)
-        return [(int(r), int(r + o), int(n), int(s)) for r, o, n, s in first]
+        return [(int(r), int(r + o), int(n), s.item()) for r, o, n, s in first]
 
     def _by_slices(self, x):
         # Positive runs first: a sum that starts from a piece needs no zero and no negation.
@@ -121,7 +126,7 @@ class SignedIncidence:
         return int(np.bincount(self.rows, minlength=1).max()) if len(self.rows) else 0
 
     @functools.cached_property
-    def _table(self) -> list[tuple[np.ndarray, np.ndarray | int]]:
+    def _table(self) -> list[tuple[np.ndarray, np.ndarray | int | float]]:
         """Columns and signs in slots, positive entries first; absent entries have sign 0.
 
         A slot that is full and of one sign has that sign as a number.
@@ -130,9 +135,11 @@ class SignedIncidence:
         starts = np.searchsorted(self.rows, np.arange(self.shape[0]))
         slot = np.arange(len(self.rows)) - starts[self.rows]
         index = np.zeros((self._degree, self.shape[0]), np.int32)
-        sign = np.zeros((self._degree, self.shape[0]), np.int8)
+        sign = np.zeros((self._degree, self.shape[0]), self.signs.dtype)
         index[slot, self.rows], sign[slot, self.rows] = self.columns[order], self.signs[order]
-        return [(i, int(s[0]) if len(set(s)) == 1 else s) for i, s in zip(index, sign, strict=True)]
+        return [
+            (i, s[0].item() if len(set(s)) == 1 else s) for i, s in zip(index, sign, strict=True)
+        ]
 
     def _by_gather(self, x):
         total = None
@@ -140,7 +147,7 @@ class SignedIncidence:
             piece = x.at[index].get(mode="promise_in_bounds")
             if isinstance(sign, np.ndarray):
                 piece = piece * jnp.asarray(sign, x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
-            total = _plus(total, piece, sign if isinstance(sign, int) else 1)
+            total = _plus(total, piece, 1 if isinstance(sign, np.ndarray) else sign)
         return self._zeros(x) if total is None else total
 
     def _by_segments(self, x):
@@ -151,8 +158,10 @@ class SignedIncidence:
         )
 
 
-def _plus(total, piece, sign: int):
+def _plus(total, piece, sign: int | float):
     """total + sign piece, where a sum that starts needs no zero to start from."""
+    if abs(sign) != 1:
+        piece, sign = sign * piece, 1
     if total is None:
         return piece if sign > 0 else -piece
     return total + piece if sign > 0 else total - piece

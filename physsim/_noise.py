@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from ._damping import AbstractRelaxation, DampedHamiltonian
+from ._damping import AbstractDamped, AbstractRelaxation
 from ._types import PhaseState
 
 
@@ -42,10 +42,10 @@ class Thermostat(eqx.Module):
         return PhaseState(q, p)
 
 
-def make_thermostat(H: DampedHamiltonian) -> Thermostat:
+def make_thermostat(H: AbstractDamped) -> Thermostat:
     """The thermostat of a damped system with a temperature."""
     assert H.temperature is not None
-    return Thermostat(H.H.prepare(), *H.relaxations(), H.temperature)
+    return Thermostat(H.conservative.prepare(), *H.relaxations(), H.temperature)
 
 
 def step_keys(keys: PyTree, k: Int[Array, ""]) -> tuple[PyTree, PyTree]:
@@ -68,7 +68,7 @@ def _normal(keys, like) -> Array:
 
 def check_key(H: Any, key: Any, backward: bool) -> None:
     """`ValueError` unless a key is given exactly where there is noise."""
-    noisy = isinstance(H, DampedHamiltonian) and H.temperature is not None
+    noisy = isinstance(H, AbstractDamped) and H.temperature is not None
     if noisy and key is None:
         raise ValueError(
             "the system has a temperature: pass key=jax.random.key(seed) for its noise"

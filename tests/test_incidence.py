@@ -81,3 +81,18 @@ def test_slots_of_one_sign_are_not_multiplied():
     program = str(jax.make_jaxpr(matrix)(jnp.ones(50)))
     assert matrix.strategy == "gather"
     assert " mul " not in program and " sub " in program
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (40, 30)])
+def test_real_entries(shape):
+    """As transformers have them; more than a few runs of one sign use other strategies."""
+    rng = np.random.default_rng(3)
+    dense = np.where(rng.random(shape) < 0.3, rng.choice([1.0, -1.0, 0.5, 2.5], shape), 0.0)
+    rows, columns = np.nonzero(dense)
+    matrix = SignedIncidence(rows, columns, dense[rows, columns], shape)
+    np.testing.assert_array_equal(matrix.dense(), dense)
+    x = rng.normal(size=(shape[1], 3))
+    np.testing.assert_allclose(matrix(jnp.asarray(x)), dense @ x, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(
+        matrix.T(jnp.asarray(dense @ x)), dense.T @ dense @ x, rtol=1e-14, atol=1e-14
+    )

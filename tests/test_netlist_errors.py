@@ -223,8 +223,8 @@ REFUSED = [
     (".subckt s a\nC1 a 0 1\n.ends\nX1 a s\nx1 b s", "6:1", "already an element 'x1' on line 5"),
     (".subckt s a\n.ic v(b)=1\nC1 a 0 1\n.ends\nX1 a s", "3:7", ".ic v(x1.b): no element touches"),
     (
-        ".subckt s a\nL1 a 0 1\n.ends\nL1 b 0 1\nX1 a s\n.subckt t a\nL2 a 0 1\nK1 L1 L2 0.5\n.ends\n"
-        "X2 a t",
+        ".subckt s a\nL1 a 0 1\n.ends\nL1 b 0 1\nX1 a s\n"
+        ".subckt t a\nL2 a 0 1\nK1 L1 L2 0.5\n.ends\nX2 a t",
         "9:1",
         "no inductor 'X2.L1'",
     ),

@@ -21,7 +21,7 @@ from ._syntax import Node, offset_of
 from ._words import chain, place_of, quote, suggest
 
 _DEEPEST = 50
-_MOST_LINES = 5_000_000
+_MOST_LINES = 2_000_000
 _Placed = TypeVar("_Placed", bound=Element | Coupling)
 
 

@@ -53,6 +53,11 @@ class AbstractSplitting(AbstractEchoSolver):
                 f"{self.name} needs a separable Hamiltonian T(p) + V(q, u); in this one some "
                 "term mixes momenta with positions or inputs. Use GaussLegendre4() or Tao()"
             )
+        if not H.has_exact_flows:
+            raise ValueError(
+                f"{self.name} needs closed forms for drift and kick, and nonlinear losses have "
+                "none: use GaussLegendre4() or ImplicitMidpoint()"
+            )
         if self.tableau.needs_quadratic_kinetic and not H.is_nystrom:
             raise ValueError(
                 f"{self.name} needs T quadratic in p and no losses in the kick (it would drop "

@@ -34,7 +34,7 @@ def hamiltonian(
     for left, right in circuit.equations():
         console.print(f"d{left}/dt = {show(right)}", highlight=False, soft_wrap=True, markup=False)
     console.print()
-    if circuit.tree.cotree:
+    if circuit.tree.link_capacitors:
         console.print("S_a_b is the entry (a, b) of the inverse of the capacitance matrix")
         console.print(show(circuit.capacitance_matrix), highlight=False, markup=False)
         console.print()

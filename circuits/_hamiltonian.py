@@ -1,0 +1,331 @@
+"""The Hamiltonian of a circuit with resistors, sources of voltage, gyrators, ...
+
+With tree branches C, R, V and links c, r (see `NormalTree`), K_XY the part of the incidence
+that takes voltages of tree branches Y to links X, and
+
+    Y = (R_r + K_RR R_t K_RR^T)^-1
+
+the currents of the link resistors are Y (K_RC v_C + K_RV V + K_RR R_t f_R), f_R being the
+current that inductors and sources drive through the tree's resistors. Hence, in the
+coordinates of `Route`,
+
+    q_C' = v_C,   q_R' = R f_R,   p' = f - G v_C,
+    G = K_RC^T Y K_RC,   R = R_t - R_t K_RR^T Y K_RR R_t,   N = R_t K_RR^T Y K_RC.
+"""
+
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.scipy.linalg as jsl
+import numpy as np
+from jaxtyping import Array, Float
+
+from physsim import AbstractDamped, AbstractEnergy, ElementGroup, SignedIncidence
+
+from ._reactive import ReactiveNetwork
+from ._route import Route
+
+
+@final
+class Frame:
+    """What of a circuit stays the same whatever its values are; compared by content."""
+
+    def __init__(
+        self,
+        *,
+        coordinates: tuple[str, ...],
+        input_names: tuple[str, ...],
+        spans: tuple[int, ...],
+        num_charges: int,
+        fluxes: tuple[int, ...],
+        voltages: tuple[int, ...],
+        resistors: SignedIncidence,
+        capacitors: SignedIncidence,
+        ports: SignedIncidence,
+        tree_resistors: tuple[str, ...],
+        link_resistors: tuple[str, ...],
+        gyrators: tuple[str, ...],
+        series_is_local: bool,
+        has_exact_flows: bool,
+    ):
+        """`resistors`, `capacitors` (the link ones) and `ports` map x to branch fluxes."""
+        self.coordinates, self.input_names, self.spans = coordinates, input_names, spans
+        self.num_charges, self.fluxes, self.voltages = num_charges, fluxes, voltages
+        self.resistors, self.capacitors, self.ports = resistors, capacitors, ports
+        self.tree_resistors, self.link_resistors = tree_resistors, link_resistors
+        self.gyrators = gyrators
+        self.series_is_local, self.has_exact_flows = series_is_local, has_exact_flows
+        n = len(coordinates)
+        charged, resistive, driven = (0, num_charges), (num_charges, n), (n, resistors.shape[1])
+        self.by_charge, self.by_resistor, self.by_source = (
+            _columns(resistors, part) for part in (charged, resistive, driven)
+        )
+        self.capacitors_by_source = _columns(capacitors, driven)
+        once = np.bincount(self.by_charge.rows, minlength=1).max(initial=0) <= 1
+        self.parallel_is_local = bool(once and not len(self.by_resistor.rows) and not gyrators)
+        self._key = tuple(self.__dict__.values())
+        self._hash = hash(self._key)
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Frame) and self._key == other._key)
+
+    def __hash__(self):
+        return self._hash
+
+
+def _columns(matrix: SignedIncidence, part: tuple[int, int]) -> SignedIncidence:
+    start, stop = part
+    keep = (matrix.columns >= start) & (matrix.columns < stop)
+    return SignedIncidence(
+        matrix.rows[keep],
+        matrix.columns[keep] - start,
+        matrix.signs[keep],
+        (matrix.shape[0], stop - start),
+    )
+
+
+@final
+class CircuitHamiltonian(AbstractDamped):
+    """Energies of the elements, resistances and all; the array leaves are component values."""
+
+    kinetic_parts: tuple[AbstractEnergy, ...]
+    potential_parts: tuple[AbstractEnergy, ...]
+    tree_resistance: Float[Array, " tree_resistors"]
+    link_resistance: Float[Array, " link_resistors"]
+    gyration: Float[Array, " gyrators"]
+    leaks: tuple[ElementGroup, ...]
+    """Nonlinear resistors: groups whose kind's energy stands for the current i(v)."""
+    temperature: Float[Array, ""] | None
+    frame: Frame = eqx.field(static=True)
+
+    @property
+    def coordinates(self):
+        return self.frame.coordinates
+
+    @property
+    def input_names(self):
+        return self.frame.input_names
+
+    @property
+    def is_lossless(self):
+        frame = self.frame
+        return not (frame.tree_resistors or frame.link_resistors or self.leaks)
+
+    @property
+    def is_even(self):
+        return all(part.is_even for part in self.kinetic_parts) and not self.frame.gyrators
+
+    @property
+    def is_reciprocal(self):
+        return not self.frame.gyrators
+
+    @property
+    def is_nystrom(self):
+        return self.kinetic_is_quadratic and not self.frame.tree_resistors
+
+    @property
+    def kinetic_is_diagonal(self):
+        return all(part.is_diagonal for part in self.kinetic_parts)
+
+    @property
+    def has_exact_flows(self):
+        return self.frame.has_exact_flows
+
+    @property
+    def series_is_local(self):
+        return self.frame.series_is_local
+
+    @property
+    def conservative(self) -> ReactiveNetwork:
+        frame = self.frame
+        return ReactiveNetwork(
+            self.kinetic_parts,
+            self.potential_parts,
+            self.route(),
+            frame.spans,
+            frame.coordinates,
+            frame.input_names,
+        )
+
+    def route(self) -> Route:
+        """How coordinates and sources make up the fluxes."""
+        frame, offset = self.frame, self._offset()
+        bias = transfer = source_transfer = None
+        if len(frame.by_resistor.rows):
+            pass_on = self.tree_resistance[:, None] * (
+                _dense(frame.by_resistor, self.link_resistance).T @ self._link()
+            )
+            transfer = pass_on @ _dense(frame.by_charge, self.link_resistance)
+            source_transfer = pass_on @ _dense(frame.by_source, self.link_resistance)
+        if len(frame.by_source.rows):
+            driven = _dense(frame.by_source, self.link_resistance)
+            if frame.parallel_is_local:
+                bias = -frame.by_charge.T(driven / self.link_resistance[:, None])
+            else:
+                bias = -_dense(frame.by_charge, self.link_resistance).T @ self._link() @ driven
+        if offset is not None:
+            drawn = _times(self._charge_conductance(), offset)
+            bias = drawn if bias is None else bias + drawn
+        return Route(
+            offset,
+            transfer,
+            source_transfer,
+            bias,
+            frame.num_charges,
+            frame.fluxes,
+            frame.voltages,
+        )
+
+    def _offset(self):
+        """S = C_eff^-1 K_CC^T C_c K_CV, None where no source lies in a loop of capacitors."""
+        if not len(self.frame.capacitors_by_source.rows):
+            return None
+        part = self.kinetic_parts[0]
+        driven = part.cotree[:, None] * _dense(self.frame.capacitors_by_source, part.cotree)
+        columns = part.slope(part.incidence.T(driven), jnp.zeros(0, driven.dtype))
+        return jnp.pad(columns, ((0, self.frame.num_charges - columns.shape[0]), (0, 0)))
+
+    def _link(self):
+        """Y."""
+        across = _dense(self.frame.by_resistor, self.link_resistance)
+        matrix = jnp.diag(self.link_resistance)
+        matrix = matrix + (across * self.tree_resistance[None, :]) @ across.T
+        identity = jnp.eye(matrix.shape[0], dtype=matrix.dtype)
+        return jsl.cho_solve(jsl.cho_factor(matrix), identity)
+
+    def _charge_conductance(self):
+        """G over the charges, a vector or a matrix, None without resistors and gyrators."""
+        frame = self.frame
+        if not (frame.link_resistors or frame.gyrators):
+            return None
+        if frame.parallel_is_local:
+            squares = SignedIncidence(
+                frame.by_charge.rows,
+                frame.by_charge.columns,
+                np.square(frame.by_charge.signs.astype(float)),
+                frame.by_charge.shape,
+            )
+            return squares.T(1.0 / self.link_resistance)
+        total = jnp.zeros((frame.num_charges,) * 2, self.link_resistance.dtype)
+        if frame.link_resistors:
+            across = _dense(frame.by_charge, self.link_resistance)
+            total = total + across.T @ self._link() @ across
+        if frame.gyrators:
+            ports = _dense(frame.ports, self.gyration)[:, : frame.num_charges]
+            turned = ports[0::2].T @ (self.gyration[:, None] * ports[1::2])
+            total = total + turned - turned.T
+        return total
+
+    @property
+    def conductance(self):
+        G = self._charge_conductance()
+        if G is None:
+            return None
+        missing = len(self.coordinates) - self.frame.num_charges
+        return jnp.pad(G, [(0, missing)] * G.ndim)
+
+    @property
+    def resistance(self):
+        frame, missing = self.frame, self.frame.num_charges
+        if not frame.tree_resistors:
+            return None
+        if not len(frame.by_resistor.rows):
+            if frame.series_is_local:
+                return jnp.pad(self.tree_resistance, (missing, 0))
+            return jnp.pad(jnp.diag(self.tree_resistance), (missing, 0))
+        passed = _dense(frame.by_resistor, self.link_resistance) * self.tree_resistance[None, :]
+        series = jnp.diag(self.tree_resistance) - passed.T @ self._link() @ passed
+        return jnp.pad(series, (missing, 0))
+
+    def leak(self, velocity, u):
+        """The currents [n, *batch] that nonlinear resistors draw from the charges."""
+        x = self.tree_voltages(velocity, jnp.zeros_like(velocity), u, self.route())
+        total = jnp.zeros_like(x)
+        for group in self.leaks:
+            (branches,) = group.terminals
+            total = total + branches.T(group.energies(x, u))
+        count = self.frame.num_charges
+        missing = velocity.shape[0] - count
+        return jnp.pad(total[:count], [(0, missing)] + [(0, 0)] * (velocity.ndim - 1))
+
+    def tree_voltages(self, velocity, force, u, route: Route):
+        """v of the tree's capacitors, resistors and sources [x, *batch].
+
+        `velocity` is dT/dp, `force` -dV/dq; of the latter only the resistors' part counts.
+        """
+        count = self.frame.num_charges
+        charged, sources = velocity[:count], route.source_voltages(u)
+        sources = sources.reshape(sources.shape + (1,) * (velocity.ndim - sources.ndim))
+        if route.offset is not None:
+            charged = charged - route.offset @ sources
+        resistive = _times(self.resistance, force)[count:]
+        if route.transfer is not None:
+            resistive = resistive - route.transfer @ charged
+        if route.source_transfer is not None:
+            resistive = resistive - route.source_transfer @ sources
+        sources = jnp.broadcast_to(sources, (sources.shape[0], *velocity.shape[1:]))
+        return jnp.concatenate([charged, resistive, sources.astype(charged.dtype)])
+
+    def vector_field(self, q, p, u):
+        velocity, slope = super().vector_field(q, p, u)
+        if not self.leaks:
+            return velocity, slope
+        return velocity, slope - self.leak(self.conservative.velocity(p), u)
+
+    def prepare(self):
+        if self.leaks:
+            return LeakyFlows(self, self.conservative.prepare(), self.conductance, self.resistance)
+        if self.is_lossless and self.is_reciprocal:
+            return self.conservative.prepare()
+        return super().prepare()
+
+    def parameter_names(self):
+        parts = (*self.kinetic_parts, *self.potential_parts)
+        names = [name for part in parts for name in part.parameter_names()]
+        frame = self.frame
+        names += [f"{name}.R" for name in (*frame.tree_resistors, *frame.link_resistors)]
+        names += [f"{name}.g" for name in frame.gyrators]
+        names += [name for group in self.leaks for name in group.parameter_names()]
+        return (*names, "temperature") if self.temperature is not None else tuple(names)
+
+    def describe(self):
+        frame = self.frame
+        lines = [self.conservative.describe()]
+        for what, names in (("across", frame.link_resistors), ("in series", frame.tree_resistors)):
+            if names:
+                lines.append(f"  resistors {what}: {len(names)}")
+        if frame.gyrators:
+            lines.append(f"  gyrators: {len(frame.gyrators)}")
+        lines += [f"  i(v): {group.describe()}" for group in self.leaks]
+        return "\n".join(lines)
+
+
+@final
+class LeakyFlows(eqx.Module):
+    """What collocation methods step where resistors are nonlinear."""
+
+    circuit: CircuitHamiltonian
+    H: ReactiveNetwork
+    conductance: Array | None
+    resistance: Array | None
+
+    def __call__(self, q, p, u):
+        return self.H(q, p, u)
+
+    def vector_field(self, q, p, u):
+        velocity, force = self.H.velocity(p), self.H.force(q, u)
+        current = _times(self.conductance, velocity) + self.circuit.leak(velocity, u)
+        return velocity + _times(self.resistance, force), self.H.impulse(force - current)
+
+
+def _dense(matrix: SignedIncidence, like: Array) -> Array:
+    return jnp.asarray(matrix.dense(), like.dtype)
+
+
+def _times(matrix, x):
+    if matrix is None:
+        return jnp.zeros_like(x)
+    if matrix.ndim == 2:
+        return matrix @ x
+    return matrix.reshape(matrix.shape + (1,) * (x.ndim - 1)) * x

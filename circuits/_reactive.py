@@ -1,0 +1,113 @@
+"""The lossless part of a circuit that has sources of voltage, or resistors."""
+
+import copy
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from physsim import AbstractEnergy, AbstractSeparableHamiltonian
+
+from ._route import Route
+
+
+@final
+class ReactiveNetwork(AbstractSeparableHamiltonian):
+    """T(p) of the capacitors plus V(x(q, u)) of what depends on fluxes.
+
+    The last coordinates, of resistors in the tree, have no capacitance: their momenta stay
+    zero, and without losses they rest.
+    """
+
+    kinetic_parts: tuple[AbstractEnergy, ...]
+    potential_parts: tuple[AbstractEnergy, ...]
+    route: Route
+    spans: tuple[int, ...] = eqx.field(static=True)
+    """How many leading momenta each kinetic part acts on."""
+    coordinates: tuple[str, ...] = eqx.field(static=True)
+    input_names: tuple[str, ...] = eqx.field(static=True)
+
+    @property
+    def kinetic_is_quadratic(self):
+        return all(part.is_quadratic for part in self.kinetic_parts)
+
+    @property
+    def kinetic_is_diagonal(self):
+        return all(part.is_diagonal for part in self.kinetic_parts)
+
+    @property
+    def potential_is_quadratic(self):
+        return all(part.is_quadratic for part in self.potential_parts)
+
+    @property
+    def is_even(self):
+        return all(part.is_even for part in self.kinetic_parts)
+
+    def kinetic(self, p):
+        total = jnp.zeros(p.shape[1:], p.dtype)
+        for part, span in zip(self.kinetic_parts, self.spans, strict=True):
+            total = total + part(p[:span], _no_inputs(p))
+        return total
+
+    def velocity(self, p):
+        total = jnp.zeros_like(p)
+        for part, span in zip(self.kinetic_parts, self.spans, strict=True):
+            total = total + _padded(part.slope(p[:span], _no_inputs(p)), p)
+        return total
+
+    def potential(self, q, u):
+        x = self.route(q, u)
+        total = jnp.zeros(q.shape[1:], q.dtype)
+        for part in self.potential_parts:
+            total = total + part(x, u)
+        charged = q[: self.route.num_charges]
+        return total - jnp.sum(charged * _like(self.route.drive(u), charged), axis=0)
+
+    def force(self, q, u):
+        x = self.route(q, u)
+        slope = jnp.zeros_like(x)
+        for part in self.potential_parts:
+            slope = slope + part.slope(x, u)
+        force = -self.route.pull(slope, q.shape[0])
+        if self.route.bias is None:
+            return force
+        charged = q[: self.route.num_charges]
+        return force + _padded(_like(self.route.drive(u), charged) + 0.0 * charged, q)
+
+    def impulse(self, dp):
+        count = self.route.num_charges
+        if count == dp.shape[0]:
+            return dp
+        return _padded(dp[:count], dp)
+
+    def prepare(self):
+        prepared = copy.copy(self)
+        for name in ("kinetic_parts", "potential_parts"):
+            parts = tuple(part.prepare() for part in getattr(self, name))
+            object.__setattr__(prepared, name, parts)
+        return prepared
+
+    def parameter_names(self):
+        parts = (*self.kinetic_parts, *self.potential_parts)
+        return tuple(name for part in parts for name in part.parameter_names())
+
+    def describe(self):
+        lines = [f"network of {len(self.coordinates)} coordinates, a sum over kinds of element"]
+        lines += [f"  T: {part.describe()}" for part in self.kinetic_parts]
+        lines += [f"  V: {part.describe()}" for part in self.potential_parts]
+        return "\n".join(lines)
+
+
+def _padded(values, like):
+    """Rows of zeros after `values`, up to the height of `like`."""
+    missing = like.shape[0] - values.shape[0]
+    return jnp.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))
+
+
+def _like(values, x):
+    values = jnp.asarray(values, x.dtype)
+    return values.reshape(values.shape + (1,) * (x.ndim - values.ndim)) if values.ndim else values
+
+
+def _no_inputs(x):
+    return jnp.zeros(0, x.dtype)

@@ -1,0 +1,53 @@
+"""The currents of the link inductors at t = 0, where inductors share nodes."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from ._elements import CurrentSource
+from ._errors import NetlistError
+from ._netlist import Netlist
+from ._normal_tree import NormalTree
+from ._sources import evaluate
+
+_AGREE = 1e-9
+
+
+def link_currents(netlist: Netlist, tree: NormalTree) -> np.ndarray:
+    """In A, one a link inductor. What no `ic=` gives is zero, or follows from those that do.
+
+    Raises `NetlistError` where the initial currents into a node do not add up.
+    """
+    given = {k: e.ic for k, e in enumerate(tree.link_inductors) if e.ic is not None}
+    currents = np.zeros(len(tree.link_inductors))
+    for k, value in given.items():
+        currents[k] = value
+    fixed = [(j, e) for j, e in enumerate(tree.inductors) if e.ic is not None]
+    if not fixed:
+        return currents
+    inner = (tree.num_fluxes, len(tree.tree))
+    K = tree.incidence((e.nodes for e in tree.link_inductors), inner).dense()
+    pushed = _pushed(netlist, tree, inner)
+    open_links = [k for k in range(len(currents)) if k not in given]
+    columns = [j for j, _ in fixed]
+    wanted = np.array([-e.ic for _, e in fixed]) - pushed[columns] - (K.T @ currents)[columns]
+    matrix = K.T[np.ix_(columns, open_links)]
+    found = np.linalg.lstsq(matrix, wanted, rcond=None)[0] if open_links else np.zeros(0)
+    currents[open_links] = found
+    left = wanted - matrix @ found
+    worst = int(np.argmax(np.abs(left)))
+    size = max(abs(e.ic) for _, e in fixed)
+    if abs(left[worst]) > _AGREE * max(size, np.abs(currents).max(initial=0.0)):
+        element = fixed[worst][1]
+        raise NetlistError(
+            f"ic={element.ic:g} of {element.name} contradicts the other initial currents into its "
+            f"nodes, which make it {element.ic + left[worst]:g}: change or remove one of them",
+            element.location,
+        )
+    return currents
+
+
+def _pushed(netlist, tree, inner) -> np.ndarray:
+    """K_IL^T I(0)."""
+    sources = [e for e in netlist.elements if isinstance(e, CurrentSource)]
+    start = np.array([float(evaluate(e.waveform, jnp.zeros(()))) for e in sources])
+    return tree.incidence((e.nodes for e in sources), inner).dense().T @ start
