@@ -103,18 +103,17 @@ def test_learn_recovers_a_value_from_a_waveform(run, tmp_path):
 
 
 def test_interrupted_learning_keeps_what_was_learned(run, tmp_path, monkeypatch):
-    from learning import ReversibleAdjoint
+    from learning import MetricsFile
 
     write_task(tmp_path)
-    evaluate, calls = ReversibleAdjoint.evaluate, []
+    write = MetricsFile.write
 
-    def interrupted(self, problem):
-        calls.append(1)
-        if len(calls) > 5:
+    def interrupted(self, update):
+        if update.step == 5:
             raise KeyboardInterrupt
-        return evaluate(self, problem)
+        write(self, update)
 
-    monkeypatch.setattr(ReversibleAdjoint, "evaluate", interrupted)
+    monkeypatch.setattr(MetricsFile, "write", interrupted)
     code, out, _ = run("learn", "task.toml")
     figures = json.loads((tmp_path / "out" / "task_learned.json").read_text())
     assert code == 130 and "interrupted" in out
@@ -178,7 +177,7 @@ def test_bad_arguments_are_one_line_errors(run, tmp_path, arguments, message):
     ("change", "message"),
     [
         (("iterations = 60", "itterations = 60"), "did you mean 'iterations'"),
-        (('train = ["C1"]', 'train = ["C9"]'), "no value 'C9'"),
+        (('train = ["C1"]', 'train = ["C9"]'), "unknown value 'C9'"),
         (('train = ["C1"]', ""), "missing train"),
         (("iterations = 60", "iterations = 1.5"), "iterations must be int"),
         (('csv = "target.csv"', ""), "either netlist or csv"),

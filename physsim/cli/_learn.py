@@ -1,152 +1,150 @@
 """`physsim learn`"""
 
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.table import Table
-from scipy.interpolate import CubicSpline
 
-from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
+from ._files import console, find_input, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out
-from ._task import Task, read_task, read_waveform
+from ._task import Task, read_task
 
 
 @app.command()
 def learn(
-    task: Annotated[Path, typer.Argument(help="A TOML task, or the bundled coupled_lc.toml.")],
+    task: Annotated[Path, typer.Argument(help="A TOML task, or a bundled one's name.")],
+    method: Annotated[
+        str | None, typer.Option(help="RHEL, ReversibleAdjoint, BPTT or ContinuousAdjoint.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Train this often, from seed on.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in the results' folder.")
+    ] = False,
     out: Out = "out",
 ) -> None:
-    """Train the component values named in a task against a target waveform.
+    """Train component values: on a waveform, a frequency response, or classes of signals.
 
-    Ctrl-C stops early and keeps the best values so far.
+    Ctrl-C stops early and keeps the best values so far; `--resume` goes on, bit for bit, also
+    after a crash. Every update is a line of `<task>_metrics.jsonl`.
 
-    Example:  physsim learn coupled_lc.toml
+    Examples:
 
-    A task names the netlist, the elements to train, the target and the run:
+        physsim learn coupled_lc.toml
+
+        physsim learn pulse_shapes.toml --method BPTT --seeds 5
+
+    Bundled: coupled_lc.toml (two tanks), tank_chain.toml (many values, noisy target),
+    band_pass.toml (a filter), pulse_shapes.toml and junction_xor.toml (classifiers).
+
+    A task names the netlist, the elements to train, what to learn and the run:
 
     ```toml
     netlist = "coupled_lc.cir"
-    train = ["C1", "C2", "L12"]
-    [target]
+    train = ["C1", "C2", "L12"]     # or ["C*"], or tables: [train.C1] min = "0.5n"
+    [target]                        # or [response], or [classes] with [data]
     quantity = "v(out)"
-    csv = "measured.csv"     # time (s), value; or a file that `simulate` wrote
+    csv = "measured.csv"            # time (s), value; or a file that `simulate` wrote
     [run]
     t_end = "2u"
     ```
+
+    docs/learning.md lists all keys; the bundled tasks are commented.
     """
     folder = output_folder(Path(out))
-    trained = train(read_task(task))
-    write_results(trained, folder, find_input(task).stem)
-    if trained["fit"].interrupted:
+    plan = read_task(task)
+    if method is not None:
+        plan = replace(plan, gradient=plan.gradient | {"method": method})
+    results = _train_all(plan, folder, find_input(task).stem, seeds, resume)
+    if any(figures["interrupted"] for figures in results):
         console.print("interrupted; the best values so far were kept", style="yellow")
         raise typer.Exit(130)
 
 
-def train(task: Task) -> dict[str, Any]:
-    """Run a task: the experiment, the fit and the circuits before and after."""
-    import optax
+def _train_all(task: Task, folder: Path, stem: str, seeds: int, resume: bool) -> list[dict]:
+    """The figures of each seed's training, written as they come."""
+    from ._training import Run, Trainer
 
-    import learning
-
-    from ._experiment import make_experiment
-
-    method, solver = task.method(), task.solver()
-    circuit = load_circuit(task.netlist)
-    trainable = choose_values(circuit, task.train)
-    experiment = make_experiment(
-        circuit, task.target["quantity"], solver, task.time("t_end"), task.time("dt")
-    )
-    experiment = experiment.with_targets(_targets(task, experiment))
-    fit: Any = learning.fit(
-        *experiment.arguments(),
-        **experiment.options(),
-        method=method,
-        # A short memory of squared gradients: components matter at very different sizes.
-        optimiser=optax.adam(task.optimiser["learning_rate"], b2=0.99),
-        iterations=task.optimiser["iterations"],
-        tolerance=task.optimiser["tolerance"],
-        trainable=trainable,
-        positive=trainable,
-    )
-    learned = circuit.with_hamiltonian(fit.hamiltonian)
-    return {"experiment": experiment, "fit": fit, "before": circuit, "after": learned}
+    trainer, results = Trainer(task), []
+    name = task.gradient["method"]
+    for seed in range(task.seed, task.seed + seeds):
+        label = stem if seeds == 1 else f"{stem}_{name}_{seed}"
+        trained = trainer.run(Run(seed, folder, label, resume))
+        if trained.fit.origin:
+            console.print(trained.fit.origin)
+        results.append(write_results(trained, folder, label))
+        if results[-1]["interrupted"]:
+            break
+    if seeds > 1:
+        write_summary(results, folder / f"{stem}_{name}_seeds.json", f"{stem}, {name}")
+    return results
 
 
-def choose_values(circuit, names: list[str]):
-    """A mask in the shape of the Hamiltonian: the values of these elements.
+def train(task: Task):
+    """Run a task once, without files; returns a `Trained`."""
+    from ._training import Trainer
 
-    A name is an element (`C1`: its capacitance, inductance or critical current) or one
-    value of it (`B1.phase`).
-    """
-    import jax
-    import jax.numpy as jnp
-
-    parameters = circuit.hamiltonian.parameter_names()
-    lower = {name.lower(): i for i, name in enumerate(parameters)}
-    chosen = np.zeros(len(parameters), bool)
-    for name in names:
-        options = [str(name).lower() + end for end in ("", ".c", ".l", ".icrit")]
-        found = [lower[option] for option in options if option in lower]
-        if not found:
-            raise ValueError(f"train: no value {name!r} among {', '.join(parameters[:20])}")
-        chosen[found] = True
-    leaves, structure = jax.tree.flatten(circuit.hamiltonian)
-    ends = np.cumsum([leaf.size for leaf in leaves])
-    pieces = np.split(chosen, ends[:-1])
-    return jax.tree.unflatten(
-        structure, [jnp.asarray(m.reshape(x.shape)) for m, x in zip(pieces, leaves, strict=True)]
-    )
+    return Trainer(task).run()
 
 
-def _targets(task: Task, experiment) -> np.ndarray:
-    """The target at the times of the steps, in SI."""
-    times = np.asarray(experiment.times)
-    if task.target["csv"]:
-        path = task.path.parent / task.target["csv"]
-        t, values = read_waveform(path, task.target["column"] or task.target["quantity"])
-        if times[0] < t[0] or times[-1] > t[-1] * (1 + 1e-9):
-            raise ValueError(
-                f"{path}: covers {t[0]:.6g} to {t[-1]:.6g} s, but the run goes to {times[-1]:.6g} s"
-            )
-        # Straight lines between samples would shift the values that are learned.
-        return CubicSpline(t, values)(times) if len(t) > 3 else np.interp(times, t, values)
-    teacher = load_circuit(task.path.parent / task.target["netlist"])
-    readout = teacher.readout(task.target["quantity"])
-    dt = times[0]
-    refine = math.ceil(dt / teacher.suggest_dt(experiment.solver))
-    result = teacher.simulate(times[-1], dt / refine, solver=experiment.solver, save_every=refine)
-    return result.measure(readout)[1 : len(times) + 1]
-
-
-def write_results(trained: dict[str, Any], folder: Path, stem: str) -> dict[str, Any]:
+def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
     """Print the values, write figures, the loss history and the plot; returns the figures."""
     from ._pictures import training_picture
 
-    fit = trained["fit"]
-    before, after = trained["before"].values(), trained["after"].values()
-    table = Table(title="component values")
-    for column in ("value", "before", "after", "change"):
-        table.add_column(column, justify="left" if column == "value" else "right")
-    changed = {name: value for name, value in after.items() if value != before[name]}
-    for name, value in changed.items():
-        change = f"{value / before[name] - 1:+.2%}" if before[name] else ""
-        table.add_row(name, f"{before[name]:.6g}", f"{value:.6g}", change)
-    console.print(table)
-    first = float(fit.losses[0]) if len(fit.losses) else math.nan
-    console.print(f"loss {first:.3e} -> {fit.best:.3e} in {len(fit.losses)} iterations")
-    figures = {
-        "loss_first": first,
-        "loss_best": fit.best,
-        "iterations": len(fit.losses),
-        "interrupted": fit.interrupted,
-        "values_before": before,
-        "values_after": after,
-    }
+    fit, figures = trained.fit, trained.figures()
+    _print_values(figures["values_before"], figures["values_after"])
+    first = figures["loss_first"]
+    console.print(
+        f"loss {math.nan if first is None else first:.3e} -> {fit.best:.3e} in "
+        f"{len(fit.losses)} updates, {trained.seconds:.1f} s"
+    )
+    for name in _told(figures):
+        console.print(f"  {name.replace('_', ' ')}: {figures[name]:.4g}")
     save_json(figures, folder / f"{stem}_learned.json")
     np.savetxt(folder / f"{stem}_loss.csv", fit.losses, header="loss", comments="")
     save_figure(training_picture(trained), folder / f"{stem}_learned.png")
     return figures
+
+
+def _told(figures: dict[str, Any]) -> list[str]:
+    """The names of what the goal says of itself."""
+    common = ("loss_first", "loss_best", "iterations", "seconds", "interrupted")
+    return [n for n, x in figures.items() if n not in common and not isinstance(x, dict)]
+
+
+_SHOWN = 20
+
+
+def _print_values(before: dict[str, float], after: dict[str, float]) -> None:
+    table = Table(title="component values")
+    for column in ("value", "before", "after", "change"):
+        table.add_column(column, justify="left" if column == "value" else "right")
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    for name, value in list(changed.items())[:_SHOWN]:
+        change = f"{value / before[name] - 1:+.2%}" if before[name] else ""
+        table.add_row(name, f"{before[name]:.6g}", f"{value:.6g}", change)
+    if len(changed) > _SHOWN:
+        table.caption = f"and {len(changed) - _SHOWN} more"
+    console.print(table)
+
+
+def write_summary(results: list[dict[str, Any]], path: Path, title: str) -> None:
+    """Mean and standard deviation of the figures over the seeds, printed and written."""
+    names = ["loss_first", "loss_best", "iterations", "seconds", *_told(results[0])]
+    table, summary = Table(title=f"{title}: {len(results)} seeds"), {}
+    for column in ("figure", "mean", "sd", "worst to best"):
+        table.add_column(column, justify="left" if column == "figure" else "right")
+    for name in names:
+        values = np.array([figures[name] for figures in results], float)
+        spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+        summary[name] = {"mean": float(values.mean()), "sd": spread, "all": values.tolist()}
+        table.add_row(name, f"{values.mean():.4g}", f"{spread:.2g}",
+                      f"{values.min():.4g} .. {values.max():.4g}")  # fmt: skip
+    console.print(table)
+    path.write_text(json.dumps(summary, indent=2) + "\n")
+    console.print(f"  seeds    {path}", highlight=False)

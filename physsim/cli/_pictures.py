@@ -1,7 +1,5 @@
 """The plots of `learn` and `demo`."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
@@ -9,26 +7,44 @@ from matplotlib.ticker import EngFormatter
 from physsim.plotting import ABOVE, COLOURS, style
 
 _OVER_LEGEND = 24
+_MAX_NAMED = 16
 _SECONDS, _VOLTS = EngFormatter("s"), EngFormatter("V")
 
 
-def training_picture(trained: dict[str, Any]) -> Figure:
-    """The waveform before and after training against the target, and the loss."""
-    experiment, fit = trained["experiment"], trained["fit"]
-    t = np.asarray(experiment.times)
+def training_picture(trained) -> Figure:
+    """What was learned before and after training against the target, the loss and the values."""
+    fit = trained.fit
     with style():
-        figure = Figure(figsize=(7, 5))
-        above, below = figure.subplots(2, 1, height_ratios=(2, 1))
-        above.plot(t, experiment.targets, color=COLOURS[6], linewidth=3, alpha=0.35, label="target")
-        for key, colour in (("before", COLOURS[1]), ("after", COLOURS[0])):
-            above.plot(t, experiment.waveform(trained[key]), color=colour, linewidth=1, label=key)
-        above.legend(**ABOVE, ncols=3)
-        above.set(ylabel=experiment.cost.readout.name, xlabel="time")
-        above.xaxis.set_major_formatter(_SECONDS)
-        above.yaxis.set_major_formatter(EngFormatter(experiment.cost.readout.unit))
-        below.semilogy(fit.losses, color=COLOURS[0])
-        below.set(ylabel="loss", xlabel="iteration")
+        figure = Figure(figsize=(7, 6.5))
+        grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
+        above = figure.add_subplot(grid[0, :])
+        trained.goal.draw(above, fit, trained.before, trained.after)
+        _draw_losses(figure.add_subplot(grid[1, 0]), fit)
+        _draw_values(figure.add_subplot(grid[1, 1]), trained)
     return figure
+
+
+def _draw_losses(axis, fit) -> None:
+    axis.plot(fit.losses, color=COLOURS[0], linewidth=1, label="updates")
+    if len(fit.judged):
+        axis.plot(*fit.judged.T, ".-", color=COLOURS[1], markersize=4, label="judged")
+        axis.legend(**ABOVE, ncols=2)
+    if np.all(fit.losses > 0):
+        axis.set_yscale("log")
+    axis.set(ylabel="loss", xlabel="update")
+
+
+def _draw_values(axis, trained) -> None:
+    """After over before, of each value that changed."""
+    before, after = trained.before.values(), trained.after.values()
+    ratios = {n: x / before[n] for n, x in after.items() if before[n] and x != before[n]}
+    axis.axhline(1, color=COLOURS[6], linewidth=0.8)
+    axis.plot(list(ratios.values()), "o", color=COLOURS[0], markersize=4)
+    axis.set(ylabel="value, after / before")
+    if len(ratios) <= _MAX_NAMED:
+        axis.set_xticks(range(len(ratios)), list(ratios), rotation=60, fontsize=8)
+    else:
+        axis.set_xlabel("trained value")
 
 
 def energy_picture(result, node: str, shown: int, title: str) -> Figure:

@@ -1,38 +1,81 @@
 """The TOML file of `physsim learn`."""
 
-import csv
-import difflib
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ._files import find_input
+from ._optimiser import OPTIMISERS, SCHEDULES
 from ._options import choose, integrator, quantity
+from ._patterns import PATTERNS
+from ._schema import NUMBER, Key, check_table, unknown
 
-_SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
-    "": {"netlist": ((str,), None), "train": ((list,), None)},
-    "target": {
-        "quantity": ((str,), None),
-        "netlist": ((str,), ""),
-        "csv": ((str,), ""),
-        "column": ((str,), ""),
-    },
+_TOP = {
+    "netlist": Key((str,)),
+    "train": Key((list, dict)),
+    "seed": Key((int,), 0, least=0),
+    "spread": Key((float,), 0.0, least=0),
+}
+_TABLES = {
     "run": {
-        "t_end": ((str, float, int), None),
-        "dt": ((str, float, int), ""),
-        "integrator": ((str,), "SRKN11b"),
+        "t_end": Key(NUMBER),
+        "dt": Key(NUMBER, ""),
+        "integrator": Key((str,), "SRKN11b"),
     },
-    "gradient": {"method": ((str,), "RHEL"), "epsilon": ((float,), 0.0)},
+    "gradient": {
+        "method": Key((str,), "RHEL"),
+        "epsilon": Key((float,), 0.0, least=0),
+        "check_every": Key((int,), 0, least=0),
+    },
     "optimiser": {
-        "learning_rate": ((float,), 0.01),
-        "iterations": ((int,), 400),
-        "tolerance": ((float,), 0.0),
+        "method": Key((str,), "adam"),
+        "learning_rate": Key((float,), 0.01),
+        "schedule": Key((str,), "constant"),
+        "warmup": Key((int,), 0, least=0),
+        "final": Key((float,), 0.01, least=0),
+        "iterations": Key((int,), 400, least=1),
+        "batch": Key((int,), 0, least=0),
+        "tolerance": Key((float,), 0.0, least=0),
+        "patience": Key((int,), 0, least=0),
+        "judge_every": Key((int,), 0, least=0),
+        "checkpoint_every": Key((int,), 25, least=1),
     },
 }
-"""Section -> key -> (types, default); None marks what must be given."""
+_GOALS = {
+    "target": {
+        "quantity": Key((str,)),
+        "netlist": Key((str,), ""),
+        "csv": Key((str,), ""),
+        "column": Key((str,), ""),
+        "noise": Key((float,), 0.0, least=0),
+    },
+    "response": {
+        "quantity": Key((str,)),
+        "from": Key(NUMBER),
+        "to": Key(NUMBER),
+        "points": Key((int,), 40, least=2),
+        "pass": Key((list,), []),
+        "csv": Key((str,), ""),
+    },
+    "classes": {
+        "readouts": Key((list,)),
+        "cost": Key((str,), "cross-entropy"),
+        "start": Key(NUMBER, 0.0),
+    },
+}
+"""What is learned: a task has one of these tables."""
+LOSSES = ("cross-entropy", "energy")
+_DATA = {
+    "pattern": Key((str,), ""),
+    "file": Key((str,), ""),
+    "sources": Key((list,)),
+    "amplitude": Key(NUMBER, 1.0),
+    "samples": Key((int,), 200, least=2),
+    "noise": Key((float,), 0.0, least=0),
+    "validation": Key((float,), 0.25, least=0),
+}
 
 
 @dataclass(frozen=True)
@@ -41,11 +84,19 @@ class Task:
 
     path: Path
     netlist: Path
-    train: list[str]
-    target: dict[str, Any]
+    train: dict[str, dict[str, Any]]
+    """Pattern of names -> its bounds and start, as written."""
+    seed: int
+    spread: float
+    goal: str
+    """`target`, `response` or `classes`: the table that says what is learned."""
     run: dict[str, Any]
     gradient: dict[str, Any]
     optimiser: dict[str, Any]
+    target: dict[str, Any] = field(default_factory=dict)
+    response: dict[str, Any] = field(default_factory=dict)
+    classes: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] | None = None
 
     def solver(self):
         return integrator(self.run["integrator"])
@@ -53,19 +104,22 @@ class Task:
     def method(self):
         import learning
 
-        name = self.gradient["method"]
         table = {
             "RHEL": lambda: learning.RHEL(self.gradient["epsilon"] or None),
             "ReversibleAdjoint": learning.ReversibleAdjoint,
             "BPTT": learning.BPTT,
             "ContinuousAdjoint": learning.ContinuousAdjoint,
         }
-        return choose(name, table, "gradient method")()
+        return choose(self.gradient["method"], table, "gradient method")()
 
     def time(self, key: str) -> float | None:
         """`t_end` or `dt` in s."""
         value = self.run[key]
         return quantity(str(value), f"{self.path}: run.{key}") if value != "" else None
+
+    def file(self, name: str) -> Path:
+        """A file named in the task."""
+        return self.path.parent / name
 
 
 def read_task(path: Path) -> Task:
@@ -77,95 +131,70 @@ def read_task(path: Path) -> Task:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from error
-    names = [s for s in _SECTIONS if s]
+    names = [*_TABLES, *_GOALS, "data"]
     top = {key: value for key, value in data.items() if key not in names}
-    sections = {"": _section(path, "", top, names)}
-    for name in names:
-        section = data.get(name, {})
-        if not isinstance(section, dict):
-            raise ValueError(f"{path}: {name} must be a table, [{name}]")
-        sections[name] = _section(path, name, section)
-    top = sections[""]
-    _check_numbers(path, sections)
-    if bool(sections["target"]["netlist"]) == bool(sections["target"]["csv"]):
-        raise ValueError(f"{path}: [target] needs either netlist or csv")
-    return Task(path, path.parent / top["netlist"], top["train"], *(sections[n] for n in names))
+    top = check_table(f"{path}: ", top, _TOP, names)
+    goals = [name for name in _GOALS if name in data]
+    if len(goals) != 1:
+        raise ValueError(f"{path}: give one of the tables {_bracketed(_GOALS)}; "
+                         f"there {f'are {_bracketed(goals)}' if goals else 'is none'}")  # fmt: skip
+    tables = {
+        name: check_table(f"{path}: [{name}] ", data.get(name, {}), spec)
+        for name, spec in {**_TABLES, goals[0]: _GOALS[goals[0]]}.items()
+    }
+    if "data" in data:
+        tables["data"] = check_table(f"{path}: [data] ", data["data"], _DATA)
+    top["train"] = _trained(path, top["train"])
+    task = Task(path, netlist=path.parent / top.pop("netlist"), goal=goals[0], **top, **tables)  # pyright: ignore
+    _check(task)
+    return task
 
 
-def _check_numbers(path: Path, sections: dict) -> None:
-    optimiser = sections["optimiser"]
-    if not sections[""]["train"]:
+def _bracketed(names) -> str:
+    return ", ".join(f"[{name}]" for name in names)
+
+
+def _trained(path: Path, train: list | dict) -> dict[str, dict[str, Any]]:
+    """`train = ["C1", "L*"]` or tables `[train.C1]`, as tables."""
+    if not train:
         raise ValueError(f"{path}: train is empty: name the elements to train")
-    if optimiser["iterations"] < 1:
-        raise ValueError(f"{path}: [optimiser] iterations must be at least 1")
-    if not 0 < optimiser["learning_rate"] <= 1:
+    if isinstance(train, list):
+        return {str(name): {} for name in train}
+    bounds = {key: Key(NUMBER, "") for key in ("min", "max", "start")}
+    return {name: check_table(f"{path}: [train.{name}] ", t, bounds) for name, t in train.items()}
+
+
+def _check(task: Task) -> None:
+    """What no single key can tell."""
+    path, rate = task.path, task.optimiser["learning_rate"]
+    if not 0 < rate <= 1:
         raise ValueError(
             f"{path}: [optimiser] learning_rate must be above 0 and at most 1; values are trained "
             "by their logarithm, so 0.01 changes them by up to 1 % at a time"
         )
+    _known(f"{path}: [optimiser] ", task.optimiser["method"], OPTIMISERS, "method")
+    _known(f"{path}: [optimiser] ", task.optimiser["schedule"], SCHEDULES, "schedule")
+    if task.goal == "target" and not (task.data and not task.target["netlist"]):
+        _one_of(f"{path}: [target] ", task.target, "netlist", "csv")
+    if task.goal == "response":
+        _one_of(f"{path}: [response] ", task.response, "pass", "csv")
+    if task.goal == "classes":
+        _known(f"{path}: [classes] ", task.classes["cost"], LOSSES, "cost")
+        if task.data is None:
+            raise ValueError(f"{path}: [classes] needs [data] with labelled samples")
+    if task.data is not None:
+        _one_of(f"{path}: [data] ", task.data, "pattern", "file")
+        if task.data["pattern"]:
+            _known(f"{path}: [data] ", task.data["pattern"], PATTERNS, "pattern")
+        if not task.data["validation"] < 1:
+            raise ValueError(f"{path}: [data] validation is a share of the samples, below 1")
 
 
-def _section(path: Path, name: str, given: dict[str, Any], others: list[str] | None = None) -> dict:
-    where = f"{path}: " + (f"[{name}] " if name else "")
-    spec = _SECTIONS[name]
-    for key, value in given.items():
-        if key not in spec:
-            known = [*spec, *(others or [])]
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise ValueError(f"{where}unknown key {key!r}; {hint}")
-        types = spec[key][0]
-        number = isinstance(value, int) and not isinstance(value, bool) and float in types
-        if isinstance(value, bool) or not (isinstance(value, types) or number):
-            expected = " or ".join(t.__name__ for t in types)
-            raise ValueError(f"{where}{key} must be {expected}, got {value!r}")
-    missing = [key for key, (_, default) in spec.items() if default is None and key not in given]
-    if missing:
-        raise ValueError(f"{where}missing {', '.join(missing)}")
-    return {key: given.get(key, default) for key, (_, default) in spec.items()}
+def _known(where: str, name: str, known: Iterable[str], what: str) -> None:
+    if name not in known:
+        raise unknown(where, name, known, what)
 
 
-def read_waveform(path: Path, column: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """(times, values) of a CSV file: its first column and the one called `column`.
-
-    Without a header line there are two columns. Raises `ValueError` with file and line.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: not a CSV file: {error}") from error
-    header = [] if not rows or _pair(rows[0], 1) else [name.strip() for name in rows[0]]
-    at = _column(path, header, column)
-    first = 1 if header else 0
-    pairs = [(n, _pair(row, at)) for n, row in enumerate(rows[first:], first + 1) if row]
-    for number, pair in pairs:
-        if pair is None or not np.all(np.isfinite(pair)):
-            raise ValueError(f"{path}:{number}: expected numbers, a time and a value")
-    if len(pairs) < 2:
-        raise ValueError(f"{path}: expected at least two rows of time and value")
-    times, values = np.array([pair for _, pair in pairs]).T
-    if not np.all(np.diff(times) > 0):
-        raise ValueError(f"{path}: times must increase")
-    return times, values
-
-
-def _column(path: Path, header: list[str], column: str) -> int:
-    """The index of the column of that name; of the second where there are two."""
-    names = [name.lower() for name in header]
-    if column.lower() in names:
-        return names.index(column.lower())
-    if len(header) > 2:
-        raise ValueError(
-            f"{path}: no column {column!r} among {', '.join(header)}: name one by "
-            "[target] column, or write two columns"
-        )
-    return 1
-
-
-def _pair(row: list[str], at: int) -> tuple[float, float] | None:
-    try:
-        return float(row[0]), float(row[at])
-    except (ValueError, IndexError):
-        return None
+def _one_of(where: str, table: dict[str, Any], first: str, second: str) -> None:
+    if bool(table[first]) == bool(table[second]):
+        raise ValueError(f"{where}needs either {first} or {second}")

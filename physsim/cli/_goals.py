@@ -1,0 +1,261 @@
+"""What a task learns: a waveform, a frequency response, or classes."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter
+from scipy.interpolate import CubicSpline
+
+from circuits import Circuit
+from physsim.plotting import ABOVE, COLOURS
+
+from ._classes import accuracy, class_cost
+from ._data import make_samples
+from ._experiment import Experiment, make_experiment
+from ._files import load_circuit
+from ._options import quantity
+from ._response import response_cost, waves
+from ._task import Task
+from ._waveform_file import read_waveform
+
+_BEFORE_AFTER = (("before", COLOURS[1]), ("after", COLOURS[0]))
+
+
+class AbstractGoal(ABC):
+    """The cost of a task's runs, and how to tell and show what was learned."""
+
+    def __init__(self, experiment: Experiment, cost: Any, targets: Any, samples=None, judges=None):
+        self.experiment, self.cost, self.targets = experiment, cost, targets
+        self.samples, self.judges = samples, judges
+
+    @abstractmethod
+    def figures(self, fit, before: Circuit, after: Circuit) -> dict[str, float]:
+        """Numbers that say how well it was learned."""
+
+    @abstractmethod
+    def draw(self, axis: Axes, fit, before: Circuit, after: Circuit) -> None:
+        """A picture of before, after and target."""
+
+
+@final
+class WaveformGoal(AbstractGoal):
+    """A read-out follows a target in mean square."""
+
+    def __init__(self, task: Task, circuit: Circuit, seed: int):
+        experiment = _experiment(task, circuit, task.target["quantity"])
+        samples, judges = None, None
+        if task.data is not None:
+            samples, judges = make_samples(task, circuit, np.asarray(experiment.times), seed)
+            if samples.targets is None:
+                raise ValueError(f"{task.path}: [data] file needs an array targets")
+        else:
+            experiment = experiment.with_targets(_targets(task, experiment, seed))
+        super().__init__(experiment, experiment.cost, experiment.targets, samples, judges)
+        self.hidden: dict[str, float] = {}
+        if task.target["netlist"]:
+            self.hidden = load_circuit(task.file(task.target["netlist"])).values()
+
+    def figures(self, fit, before, after):
+        start, learned = before.values(), after.values()
+        known = [n for n, x in learned.items() if x != start[n] and self.hidden.get(n)]
+        errors = [abs(learned[n] / self.hidden[n] - 1) for n in known]
+        return {"largest_relative_value_error": max(errors)} if errors else {}
+
+    def draw(self, axis, fit, before, after):
+        t = np.asarray(self.experiment.times)
+        readout = self.experiment.cost.readout
+        if self.samples is None:
+            target = self.experiment.targets
+            axis.plot(t, target, color=COLOURS[6], linewidth=3, alpha=0.35, label="target")
+            for (label, colour), circuit in zip(_BEFORE_AFTER, (before, after), strict=True):
+                wave = self.experiment.waveform(circuit)
+                axis.plot(t, wave, color=colour, linewidth=1, label=label)
+            axis.legend(**ABOVE, ncols=3)
+            axis.set(ylabel=readout.name, xlabel="time")
+            axis.xaxis.set_major_formatter(EngFormatter("s"))
+            axis.yaxis.set_major_formatter(EngFormatter(readout.unit))
+            return
+        _draw_totals(axis, "loss of each run", *_totals(self, fit, before, after))
+
+
+@final
+class ResponseGoal(AbstractGoal):
+    """A read-out's spectrum, over that of the drive, has a wanted shape."""
+
+    def __init__(self, task: Task, circuit: Circuit, seed: int):
+        experiment = _experiment(task, circuit, task.response["quantity"])
+        if circuit.drive is None or task.data is not None:
+            raise ValueError(f"{task.path}: [response] is to the netlist's own sources")
+        self.frequencies, self.wanted = _wanted(task)
+        times = np.asarray(experiment.times)
+        if self.frequencies[-1] > 0.25 / times[0]:
+            raise ValueError(f"{task.path}: [response] to: fewer than four steps a period")
+        targets = waves(self.frequencies, times)
+        cost = response_cost(
+            experiment.cost.readout, experiment.cost.scale, self.wanted,
+            _drive_spectrum(circuit, self.frequencies, times),
+        )  # fmt: skip
+        super().__init__(experiment, cost, targets)
+
+    def figures(self, fit, before, after):
+        """Shares of the response's power in the pass-band, and its largest dip there in dB."""
+        figures = {}
+        for label, circuit in (("before", before), ("after", after)):
+            size = self._magnitudes(fit, circuit)
+            figures[f"share_in_band_{label}"] = float(
+                np.sum(size[self.wanted > 0] ** 2) / np.sum(size**2)
+            )
+            inside = size[self.wanted > 0] / self.wanted[self.wanted > 0]
+            figures[f"ripple_db_{label}"] = float(20 * np.log10(inside.max() / inside.min()))
+        return figures
+
+    def _magnitudes(self, fit, circuit) -> np.ndarray:
+        """The response, in units in which it has the size of the wanted one."""
+        sums = fit.objective.totals(circuit.hamiltonian, None)
+        size = np.asarray(self.cost.loss.magnitudes(sums))
+        return size * np.linalg.norm(self.wanted) / np.linalg.norm(size)
+
+    def draw(self, axis, fit, before, after):
+        target = self.wanted
+        axis.plot(
+            self.frequencies, target, color=COLOURS[6], linewidth=3, alpha=0.35, label="target"
+        )
+        for (label, colour), circuit in zip(_BEFORE_AFTER, (before, after), strict=True):
+            axis.plot(self.frequencies, self._magnitudes(fit, circuit), color=colour, label=label)
+        axis.legend(**ABOVE, ncols=3)
+        axis.set(ylabel="response (norm of the target's)", xlabel="frequency")
+        axis.xaxis.set_major_formatter(EngFormatter("Hz"))
+
+
+@final
+class ClassesGoal(AbstractGoal):
+    """The read-out of a run's class gathers the most energy."""
+
+    def __init__(self, task: Task, circuit: Circuit, seed: int):
+        options = task.classes
+        readouts = tuple(circuit.readout(str(q)) for q in options["readouts"])
+        if len({readout.unit for readout in readouts}) != 1:
+            raise ValueError(f"{task.path}: [classes] readouts must be all v(...) or all i(...)")
+        experiment = _experiment(task, circuit, str(options["readouts"][0]))
+        times = np.asarray(experiment.times)
+        start = options["start"] and quantity(str(options["start"]), "[classes] start")
+        window = (times > start).astype(float)
+        if not window.any():
+            raise ValueError(f"{task.path}: [classes] start is after the end of the run")
+        cost = class_cost(readouts, experiment.cost.scale, int(window.sum()), options["cost"])
+        super().__init__(experiment, cost, window, *make_samples(task, circuit, times, seed))
+
+    def figures(self, fit, before, after):
+        figures = {}
+        for name, samples in (("training", self.samples), ("validation", self.judges)):
+            if samples is None:
+                continue
+            for label, circuit in (("before", before), ("after", after)):
+                energies = np.asarray(fit.objective.totals(circuit.hamiltonian, samples))
+                rate = accuracy(energies, np.asarray(samples.labels))
+                figures[f"{name}_accuracy_{label}"] = rate
+        return figures
+
+    def draw(self, axis, fit, before, after):
+        samples: Any = self.judges or self.samples
+        labels = np.asarray(samples.labels)
+        energies = np.asarray(fit.objective.totals(after.hamiltonian, samples))
+        shares = energies / energies.sum(axis=1, keepdims=True)
+        names = [readout.name for readout in self.cost.features.readouts]
+        rng = np.random.default_rng(0)
+        for i, name in enumerate(names):
+            at = labels + 0.6 * (i + 0.5 + 0.8 * (rng.uniform(size=labels.size) - 0.5)) / len(names)
+            axis.plot(at - 0.3, shares[:, i], ".", color=COLOURS[i], markersize=4, label=name)
+        axis.legend(**ABOVE, ncols=len(names))
+        axis.set(ylabel="share of the energy", xlabel="class", xticks=range(len(names)))
+
+
+GOALS = {"target": WaveformGoal, "response": ResponseGoal, "classes": ClassesGoal}
+
+
+def _totals(goal, fit, before, after):
+    samples = goal.judges or goal.samples
+    return [np.asarray(fit.objective.totals(c.hamiltonian, samples)) for c in (before, after)]
+
+
+def _draw_totals(axis, label, *totals):
+    for (name, colour), values in zip(_BEFORE_AFTER, totals, strict=True):
+        axis.semilogy(np.sort(values), color=colour, label=name)
+    axis.legend(**ABOVE, ncols=2)
+    axis.set(ylabel=label, xlabel="runs, sorted")
+
+
+def _experiment(task: Task, circuit: Circuit, measure: str) -> Experiment:
+    return make_experiment(circuit, measure, task.solver(), task.time("t_end"), task.time("dt"))
+
+
+def _targets(task: Task, experiment: Experiment, seed: int) -> np.ndarray:
+    """The target at the times of the steps, in SI, with the task's noise on it."""
+    target = _clean_targets(task, experiment)
+    noise = task.target["noise"] * np.max(np.abs(target))
+    return target + noise * np.random.default_rng([seed, 80]).normal(size=target.shape)
+
+
+def _clean_targets(task: Task, experiment: Experiment) -> np.ndarray:
+    times = np.asarray(experiment.times)
+    if task.target["csv"]:
+        path = task.file(task.target["csv"])
+        t, values = read_waveform(path, task.target["column"] or task.target["quantity"])
+        if times[0] < t[0] or times[-1] > t[-1] * (1 + 1e-9):
+            raise ValueError(
+                f"{path}: covers {t[0]:.6g} to {t[-1]:.6g} s, but the run goes to {times[-1]:.6g} s"
+            )
+        # Straight lines between samples would shift the values that are learned.
+        return CubicSpline(t, values)(times) if len(t) > 3 else np.interp(times, t, values)
+    teacher = load_circuit(task.file(task.target["netlist"]))
+    readout = teacher.readout(task.target["quantity"])
+    dt = times[0]
+    refine = math.ceil(dt / teacher.suggest_dt(experiment.solver))
+    result = teacher.simulate(times[-1], dt / refine, solver=experiment.solver, save_every=refine)
+    return result.measure(readout)[1 : len(times) + 1]
+
+
+def _wanted(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """(frequencies in Hz, wanted magnitudes)."""
+    options, where = task.response, f"{task.path}: [response] "
+    low, high = (_hertz(options[key], f"{where}{key}") for key in ("from", "to"))
+    if not low < high:
+        raise ValueError(f"{where}from must be below to")
+    frequencies = np.linspace(low, high, options["points"])
+    if options["csv"]:
+        path = task.file(options["csv"])
+        f, values = read_waveform(path, "magnitude")
+        if low < f[0] or high > f[-1]:
+            raise ValueError(f"{path}: covers {f[0]:.6g} to {f[-1]:.6g} Hz only")
+        wanted = np.interp(frequencies, f, values)
+    else:
+        band = [_hertz(x, f"{where}pass") for x in options["pass"]]
+        if len(band) != 2:
+            raise ValueError(f"{where}pass is a pair of frequencies, got {options['pass']}")
+        wanted = ((frequencies >= band[0]) & (frequencies <= band[1])).astype(float)
+    if not np.any(wanted > 0) or np.any(wanted < 0):
+        raise ValueError(f"{where}some magnitude must be above zero, and none below")
+    return frequencies, wanted
+
+
+def _hertz(value, what: str) -> float:
+    from circuits import parse_number
+
+    number = parse_number(str(value), what, "Hz")
+    if not number > 0:
+        raise ValueError(f"{what} must be positive, got {value}")
+    return number
+
+
+def _drive_spectrum(circuit: Circuit, frequencies, times) -> np.ndarray:
+    """The magnitude of the sources' spectrum, those of several added in power."""
+    import jax.numpy as jnp
+
+    drive: Any = circuit.drive
+    scaled = jnp.asarray((times - times[0] / 2) / circuit.scales.time)
+    currents = np.stack([np.asarray(drive(t)) for t in scaled])
+    sums = waves(frequencies, times - times[0] / 2).T @ currents
+    return np.sqrt(np.sum(sums**2, axis=1).reshape(2, -1).sum(axis=0))

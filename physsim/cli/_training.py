@@ -1,0 +1,194 @@
+"""From a task to what it learned."""
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import learning
+from circuits import Circuit
+
+from ._files import load_circuit
+from ._goals import GOALS, AbstractGoal
+from ._optimiser import make_optimiser, make_schedule
+from ._task import Task
+from ._values import choose_values, spread_values
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A task's result: the fit, and the circuits before and after."""
+
+    task: Task
+    goal: AbstractGoal
+    fit: learning.Fit
+    before: Circuit
+    after: Circuit
+    seconds: float
+
+    def figures(self) -> dict[str, Any]:
+        """Everything there is to say in numbers; values in SI."""
+        fit = self.fit
+        return {
+            "loss_first": float(fit.losses[0]) if len(fit.losses) else None,
+            "loss_best": fit.best,
+            "iterations": len(fit.losses),
+            "seconds": self.seconds,
+            "interrupted": fit.interrupted,
+            **self.goal.figures(fit, self.before, self.after),
+            "values_before": self.before.values(),
+            "values_after": self.after.values(),
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a task: its seed, and where it keeps its state."""
+
+    seed: int
+    folder: Path
+    stem: str
+    resume: bool = False
+
+    def path(self, ending: str) -> Path:
+        return self.folder / f"{self.stem}{ending}"
+
+
+class Trainer:
+    """A task made ready: parts that several runs share, so that each is compiled once."""
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.method = task.method()
+        task.solver()
+        self.optimiser = make_optimiser(task.optimiser)
+        self.schedule = make_schedule(task.optimiser)
+        where = f"{task.path}: train"
+        self.circuit, self.chosen = choose_values(load_circuit(task.netlist), task.train, where)
+
+    def run(self, run: Run | None = None, progress: bool = True) -> Trained:
+        """Train once; without a `run`, by the task's seed and without files."""
+        task = self.task
+        seed = task.seed if run is None else run.seed
+        goal = GOALS[task.goal](task, self.circuit, seed)
+        before = spread_values(self.circuit, self.chosen, task.spread, seed)
+        seconds: list[float] = [0.0]
+        files = {} if run is None else self._files(run, goal)
+        fit: Any = learning.fit(
+            before.hamiltonian,
+            goal.experiment.solver,
+            self.circuit.initial_state,
+            goal.cost,
+            **self._data(goal),
+            **self._options(),
+            **files,
+            method=self.method,
+            optimiser=self.optimiser,
+            trainable=self.chosen.trainable,
+            lower=self.chosen.lower,
+            upper=self.chosen.upper,
+            seed=seed,
+            progress=progress,
+            callback=lambda update: seconds.__setitem__(0, update.seconds),
+        )
+        after = self.circuit.with_hamiltonian(fit.hamiltonian)
+        return Trained(task, goal, fit, before, after, seconds[0])
+
+    def _data(self, goal: AbstractGoal) -> dict[str, Any]:
+        """What is run: shared by all samples, or each sample's own."""
+        import jax.numpy as jnp
+
+        own = goal.samples
+        dtype = self.circuit.y0.q.dtype
+        shared = own is None or own.targets is None
+        return {
+            "dt": goal.experiment.dt,
+            "num_steps": goal.experiment.num_steps,
+            "inputs": self.circuit.drive if own is None else None,
+            "targets": jnp.asarray(goal.targets, dtype) if shared else None,
+            "samples": own,
+            "validation": goal.judges,
+        }
+
+    def _options(self) -> dict[str, Any]:
+        options = self.task.optimiser
+        return {
+            "iterations": options["iterations"],
+            "tolerance": float(options["tolerance"]),
+            "batch_size": options["batch"] or None,
+            "patience": options["patience"] or None,
+            "judge_every": options["judge_every"] or None,
+            "check_every": self.task.gradient["check_every"] or None,
+        }
+
+    def _files(self, run: Run, goal: AbstractGoal) -> dict[str, Any]:
+        """The checkpoint and the metrics file of a run."""
+        domain = learning.make_domain(
+            self.circuit.hamiltonian,
+            trainable=self.chosen.trainable,
+            lower=self.chosen.lower,
+            upper=self.chosen.upper,
+        )
+        names = np.array(self.circuit.hamiltonian.parameter_names())[np.asarray(domain.index)]
+        units = np.asarray(domain.take(self.circuit.units))
+
+        def describe(update: learning.Update) -> dict[str, Any]:
+            values = dict(zip(names.tolist(), (update.values * units).tolist(), strict=True))
+            told = {"step": update.step, "loss": update.loss, "gradient_norm": update.gradient_norm,
+                    "learning_rate": float(self.schedule(update.step)), "values": values,
+                    "seconds": round(update.seconds, 6)}  # fmt: skip
+            if update.judged is not None:
+                told["validation"] = update.judged
+            if update.agreement is not None:
+                told["bptt_cosine"], told["bptt_relative_error"] = update.agreement
+            return told
+
+        checkpoint = learning.Checkpoint(
+            run.path("_checkpoint.bin"),
+            self.task.optimiser["checkpoint_every"],
+            run.resume,
+            belongs_to(self.task, self.circuit, goal, run.seed),
+        )
+        return {
+            "checkpoint": checkpoint,
+            "metrics": learning.MetricsFile(run.path("_metrics.jsonl"), describe),
+        }
+
+
+def belongs_to(task: Task, circuit: Circuit, goal: AbstractGoal, seed: int) -> dict[str, str]:
+    """What a training is made of; a checkpoint of anything else is another training's."""
+    plain = replace(task, path=Path(task.path.name), netlist=Path(task.netlist.name))
+    netlist = circuit.netlist
+    starts = sorted((node, value) for node, (value, _) in netlist.initial_voltages.items())
+    samples = [goal.targets, goal.samples, goal.judges]
+    return {
+        "task": _digest(repr(plain)),
+        "netlist": _digest(repr([_placeless(e) for e in netlist.elements]), repr(starts)),
+        "data": _digest(*_bytes(samples)),
+        "seed": str(seed),
+        "physsim": version("physsim-echo"),
+    }
+
+
+def _placeless(element) -> list[Any]:
+    """What an element is, wherever its file lies."""
+    from circuits import Location
+
+    values = [getattr(element, field.name) for field in fields(element)]
+    return [x for x in values if not isinstance(x, Location)]
+
+
+def _bytes(tree) -> list[bytes]:
+    import jax
+
+    return [np.asarray(x).tobytes() for x in jax.tree.leaves(tree) if hasattr(x, "shape")]
+
+
+def _digest(*parts: str | bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else part.encode())
+    return digest.hexdigest()[:16]
