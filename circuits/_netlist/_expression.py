@@ -162,18 +162,26 @@ def _symbolic(value: Quantity) -> sympy.Expr:
 
 
 def decimal(expr: sympy.Basic) -> sympy.Expr:
-    """The expression with its numbers as the language writes them: decimal, exponents whole.
+    """The expression with its numbers as the language writes them: decimal, but for exponents.
 
     SymPy makes fractions and whole numbers of its own (flux + flux is 2 flux); without them
     the expression is the same however often it is written out and read again.
     """
     if isinstance(expr, sympy.Number):
         return _symbolic(float(expr)) if _in_range(expr) else expr
-    if isinstance(expr, sympy.Pow) and isinstance(expr.exp, sympy.Rational):
-        return sympy.Pow(decimal(expr.base), expr.exp)
+    if isinstance(expr, sympy.Pow) and isinstance(expr.exp, sympy.Number):
+        return sympy.Pow(decimal(expr.base), _exponent(expr.exp))
     if not expr.args:
         return cast(sympy.Expr, expr)
     return cast(sympy.Expr, expr.func(*map(decimal, expr.args)))
+
+
+def _exponent(exponent: sympy.Number) -> sympy.Number:
+    """Whole and half exponents (of roots) as fractions, others decimal."""
+    if not _in_range(exponent):
+        return exponent
+    value = float(exponent)
+    return sympy.Rational(int(2 * value), 2) if (2 * value).is_integer() else sympy.Float(value)
 
 
 def _in_range(number: sympy.Number) -> bool:
