@@ -107,13 +107,13 @@ class Branches:
         tree, x = self.tree, self.fluxes(H, y, u)
         v = self.tree_voltages(H, y, u)
         found = []
-        if tree.capacitors:
+        if tree.has_linear_capacitors:
             part, count = H.kinetic_parts[0], len(tree.capacitors)
             found.append((_names(tree.capacitors), part.tree * v[:count] ** 2 / 2))
             if tree.link_capacitors:
                 across = self._incidence(tree.link_capacitors, (0, v.shape[0]))(v)
                 found.append((_names(tree.link_capacitors), part.cotree * across**2 / 2))
-        for part in H.kinetic_parts[bool(tree.capacitors) :]:
+        for part in H.kinetic_parts[tree.has_linear_capacitors :]:
             found.append((part.labels, part.energies(y.p[: tree.num_charges], u)))
         for part in groups_of(H):
             if not part.kind.inputs:
@@ -186,7 +186,7 @@ class Branches:
         tree, slopes = self.tree, self.capacitor_slopes(H, y, u)
         count = len(tree.capacitors)
         inside = links = jnp.zeros(0, slopes.dtype)
-        if count:
+        if tree.has_linear_capacitors:
             part = H.kinetic_parts[0]
             inside = part.tree * slopes[:count]
             if part.cotree is not None:

@@ -161,7 +161,8 @@ def _gyrators(netlist) -> list[Gyrator]:
 
 def _kinetic(tree: NormalTree, scales: Scales):
     """Energies of the charges, and their units."""
-    linear = _capacitance(tree, scales) if tree.capacitors else None
+    _refuse_bent_loops(tree)
+    linear = _capacitance(tree, scales) if tree.has_linear_capacitors else None
     bent, bent_units = _groups(tree.nonlinear_capacitors, tree, scales, tree.num_charges)
     if linear is None:
         return bent, bent_units
@@ -177,7 +178,6 @@ def _capacitance(tree: NormalTree, scales: Scales) -> tuple[InverseQuadratic, In
             f"coordinates; such networks are solved densely, up to {_MAX_COUPLED}",
             links[0].location,
         )
-    _refuse_bent_loops(tree)
     incidence = tree.incidence((c.nodes for c in links), (0, count))
     labels = tuple(f"{c.name}.C" for c in (*tree.capacitors, *links))
     inside = np.array([c.capacitance for c in tree.capacitors])
@@ -259,7 +259,7 @@ def _frame(netlist: Netlist, tree: NormalTree, names, potential) -> Frame:
     gyrators = _gyrators(netlist)
     ports = [ends for g in gyrators for ends in (g.nodes[:2], g.nodes[2:])]
     resistors = tree.incidence((r.nodes for r in tree.link_resistors), span)
-    spans = (len(tree.capacitors),) if tree.capacitors else ()
+    spans = (len(tree.capacitors),) if tree.has_linear_capacitors else ()
     bent = {shape(e) for e in tree.nonlinear_capacitors}
     local, linear = _series(tree, potential, netlist)
     frame = Frame(

@@ -249,7 +249,7 @@ def split(
         found[sets.find(own[0])][0].append(c)
     for i in range(count):
         found[sets.find(i)][1].append(i)
-    return [both for both in found.values() if both[0]]
+    return list(found.values())
 
 
 def refuse_large(size: int, link: Inductor) -> None:

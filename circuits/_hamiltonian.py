@@ -164,6 +164,9 @@ class CircuitHamiltonian(AbstractDamped):
                 bias = -frame.by_charge.T(driven / self.link_resistance[:, None])
             else:
                 bias = -_dense(frame.by_charge, self.link_resistance).T @ self._link() @ driven
+        if frame.gyrators and frame.voltages:
+            drawn = -self._turned()[:, len(frame.coordinates) :]
+            bias = drawn if bias is None else bias + drawn
         if offset is not None:
             drawn = _times(self._charge_conductance(), offset)
             bias = drawn if bias is None else bias + drawn
@@ -182,6 +185,8 @@ class CircuitHamiltonian(AbstractDamped):
         if not len(self.frame.capacitors_by_source.rows):
             return None
         part = self.kinetic_parts[0]
+        if not part.tree.size:
+            return None
         driven = part.cotree[:, None] * _dense(self.frame.capacitors_by_source, part.cotree)
         columns = part.slope(part.incidence.T(driven), jnp.zeros(0, driven.dtype))
         return jnp.pad(columns, ((0, self.frame.num_charges - columns.shape[0]), (0, 0)))
@@ -212,10 +217,14 @@ class CircuitHamiltonian(AbstractDamped):
             across = _dense(frame.by_charge, self.link_resistance)
             total = total + across.T @ self._link() @ across
         if frame.gyrators:
-            ports = _dense(frame.ports, self.gyration)[:, : frame.num_charges]
-            turned = ports[0::2].T @ (self.gyration[:, None] * ports[1::2])
-            total = total + turned - turned.T
+            total = total + self._turned()[:, : frame.num_charges]
         return total
+
+    def _turned(self):
+        """The currents [charges, x] that gyrators draw, by tree voltage."""
+        ports = _dense(self.frame.ports, self.gyration)
+        turned = ports[0::2].T @ (self.gyration[:, None] * ports[1::2])
+        return (turned - turned.T)[: self.frame.num_charges]
 
     @property
     def conductance(self):

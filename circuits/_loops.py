@@ -38,8 +38,9 @@ def find_loops(netlist: Netlist, tree: NormalTree, scales: Scales) -> Loops:
     by_size: dict[int, list] = {}
     for loops, own in sets:
         if len(own) > 1:
-            refuse_large(len(loops), inductors[loops[0]])
-            by_size.setdefault(len(loops), []).append((loops, own))
+            refuse_large(len(loops), inductors[own[0]])
+            # Coils that only sources drive make no loop: they go with those that make one.
+            by_size.setdefault(max(len(loops), 1), []).append((loops, own))
     starts = link_currents(netlist, tree) if tree.inductors or by_size else None
     made = [
         _energy(netlist, tree, scales, size, group, inductors, rows, pairs, starts)

@@ -87,6 +87,11 @@ class NormalTree:
         return (*charged, *self.resistors, *self.sources, *self.inductors)
 
     @property
+    def has_linear_capacitors(self) -> bool:
+        """Whether the first kinetic part is that of linear capacitors."""
+        return bool(self.capacitors or self.link_capacitors)
+
+    @property
     def num_charges(self) -> int:
         """Columns of capacitors: coordinates with a momentum."""
         return len(self.capacitors) + len(self.nonlinear_capacitors)

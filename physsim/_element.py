@@ -197,7 +197,7 @@ class InverseQuadratic(AbstractEnergy):
         return charges + self.incidence.T(self.cotree * self.incidence(v))
 
     def prepare(self):
-        if self.cotree is None:
+        if self.cotree is None or not self.tree.size:
             return DiagonalForm(1.0 / self.tree)
         k = jnp.asarray(self.incidence.dense(), self.tree.dtype)
         matrix = jnp.diag(self.tree) + k.T @ (self.cotree[:, None] * k)

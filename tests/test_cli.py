@@ -128,7 +128,7 @@ def bad(text, message):
 @pytest.mark.parametrize(
     ("netlist", "message"),
     [
-        bad("t\nR1 a 0 1k\n", "bad.cir:2:1: "),
+        bad("t\nD1 a 0 fast\n", "bad.cir:2:1: "),
         bad("t\nC1 a 0\n", "bad.cir:2:"),
         bad("t\nC1 a 0 abc\n", "bad.cir:2:8: "),
         bad("t\nC1 a 0 1p\nC1 b 0 1p\n", "already an element"),

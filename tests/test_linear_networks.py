@@ -1,4 +1,9 @@
-"""Random linear networks of every kind of element against the MNA pencil."""
+"""Random linear networks of every kind of element against the MNA pencil.
+
+NETWORKS=200 in the environment takes more of them.
+"""
+
+import os
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +32,7 @@ from physsim import PhaseState
 
 from .pencil import Pencil
 
+NETWORKS = int(os.environ.get("NETWORKS", "30"))
 UNIT = 1e9  # 1/s: values are near 1 nF, 1 nH, 1 Ohm
 KINDS = ("C", "C", "C", "L", "L", "L", "R", "R")
 
@@ -101,7 +107,7 @@ def matched(found, expected):
     return cost[rows, columns].max(initial=0.0)
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=NETWORKS, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_natural_frequencies(seed):
     """Eigenvalues of degenerate pencils (multiple ones) are compared loosely by nature."""
@@ -113,7 +119,7 @@ def test_natural_frequencies(seed):
     assert gap <= (1e-9 if spread > 1e-3 else 1e-5) * max(abs(expected), default=1.0)
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=NETWORKS, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_the_vector_field_solves_the_networks_equations(seed):
     """Every node voltage and source current at a complex frequency, from the state's flow."""
@@ -154,7 +160,7 @@ def test_the_vector_field_solves_the_networks_equations(seed):
             assert abs(found - value) <= 1e-9 * size, (quantity, found, value)
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(deadline=None, max_examples=NETWORKS // 3, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_losses_take_energy_away(seed):
     """The symmetric part of what resistors do is negative semidefinite."""
@@ -171,7 +177,7 @@ def test_losses_take_energy_away(seed):
     assert np.linalg.eigvalsh(form).max() <= 1e-12 * max(abs(form).max(), 1.0)
 
 
-@settings(deadline=None, max_examples=20, derandomize=True)
+@settings(deadline=None, max_examples=NETWORKS // 3, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_waveforms(seed):
     """Against the matrix exponential of the linear flow, drives included as oscillators."""

@@ -10,7 +10,10 @@ Netlist = Annotated[Path, typer.Argument(help="A netlist file, or a bundled netl
 Out = Annotated[str, typer.Option("--out", "-o", help="Folder for results.")]
 Integrator = Annotated[
     str,
-    typer.Option("--integrator", help="StormerVerlet (order 2), Yoshida4 (4), SRKN11b (6), ..."),
+    typer.Option(
+        "--integrator",
+        help="StormerVerlet (order 2), Yoshida4 (4), SRKN11b (6), ... Default: the one that suits.",
+    ),
 ]
 _INTEGRATORS = (
     "StormerVerlet",

@@ -19,7 +19,7 @@ def simulate(
     save_every: Annotated[int | None, typer.Option(min=1, help="Steps between samples.")] = None,
     node: Annotated[list[str] | None, typer.Option(help="Node to plot; repeat for more.")] = None,
     format: Annotated[str, typer.Option(help="Waveform file: csv or nc (NetCDF).")] = "csv",
-    integrator_name: Integrator = "SRKN11b",
+    integrator_name: Integrator | None = None,
     out: Out = "out",
 ) -> None:
     """Simulate a netlist; write waveforms, a plot and figures.
@@ -39,7 +39,7 @@ def simulate(
     result = circuit.simulate(
         quantity(t_end, "--t-end"),
         quantity(dt, "--dt"),
-        solver=integrator(integrator_name),
+        solver=None if integrator_name is None else integrator(integrator_name),
         save_every=save_every,
         progress=True,
     )
