@@ -9,6 +9,9 @@ from ._checkpoint import Checkpoint as Checkpoint
 from ._checkpoint import CheckpointError as CheckpointError
 from ._domain import Domain as Domain
 from ._domain import make_domain as make_domain
+from ._estimator import ComplexStep as ComplexStep
+from ._estimator import OneSided as OneSided
+from ._estimator import TwoSided as TwoSided
 from ._gradient import AbstractGradient as AbstractGradient
 from ._gradient import Gradients as Gradients
 from ._metrics import MetricsFile as MetricsFile

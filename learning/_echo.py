@@ -1,186 +1,168 @@
 """The echo: flip the momenta, run back, nudge, and read the gradient off the way.
 
-With x = (q, p), S = diag(I, -I) and a palindromic step F, S F S = F^-1. After the flip the
-same integrator retraces the run, and a nudge of strength epsilon along the gradient of the
-running cost displaces the echo by epsilon J S lambda, lambda being the adjoint state of
-backpropagation. Hence, exactly and for any step size,
+With x = (q, p), S = diag(I, -I) and a step F made of flows of parts H_i of an energy even in p,
+the substeps in reverse order retrace it after a flip: S F S = F^-1 for a palindromic F. A
+nudge of strength epsilon along the gradient of the running cost displaces the echo by
+epsilon J S lambda, lambda being the adjoint state of backpropagation. Hence, exactly and for any
+step size,
 
     dL/dtheta = d/d epsilon  sum over substeps of tau_i dH_i/dtheta   along the echo,
     dL/dq_0 = -d p_end / d epsilon,    dL/dp_0 = -d q_end / d epsilon,
 
 and the same sum differentiated by inputs or step gives their gradients. Nothing but the
 final state is kept from the forward run. (RHEL: arXiv 2506.05259.)
+
+Parameters and inputs that are odd under time reversal change sign on the way back.
 """
 
+from collections.abc import Callable
 from typing import Any, final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jax import lax
+from jaxtyping import Array, Inexact, PyTree
 
-from physsim import AbstractEchoSolver, AbstractHamiltonian, AbstractSolver, PhaseState
+from physsim import AbstractDrive, AbstractEchoSolver, Parity, reversed_parameters
 
-from ._estimator import AbstractEstimator
+from ._analytic import require_analytic
+from ._estimator import AbstractEstimator, ComplexStep
+from ._forward import Forward, cost_slope, run_forward
 from ._gradient import Gradients
-from ._problem import Problem, Row
+from ._problem import Problem
+from ._shares import Shares, add, slope, zeros
 
 
 @final
-class Shares(eqx.Module):
-    """What a gradient consists of: parts by Hamiltonian, drive, held inputs and step.
+class Return(eqx.Module):
+    """The system on the way back: what moves it, and the energy whose parts are read off.
 
-    A single step's `held` is one row [m]; in a sum it has a row for every step.
+    They differ in a lossy echo alone, whose readings know nothing of losses.
     """
 
-    H: Any
-    drive: Any
-    held: Float[Array, "..."] | None
-    dt: Float[Array, ""]
+    moving: Any
+    energy: Any
+    input_signs: tuple[float, ...] = eqx.field(static=True)
 
-    def plus(self, step: "Shares", k: Int[Array, ""]) -> "Shares":
-        """This sum with the shares of step k added; the rows are updated in place."""
-        held = None if self.held is None else self.held.at[k].add(step.held)
-        return Shares(_add(self.H, step.H), _add(self.drive, step.drive), held, self.dt + step.dt)
-
-    def inputs(self):
-        """What `Gradients.inputs` holds."""
-        return self.held if self.held is not None else getattr(self.drive, "function", None)
-
-
-@final
-class Forward(eqx.Module):
-    """What the forward run leaves: its end, the cost and the cost's explicit gradients."""
-
-    y: PhaseState
-    value: Float[Array, ""]
-    explicit: Shares
-    nudge: Float[Array, ""]
-    """The largest entry of dl/dy."""
-    bend: Float[Array, ""]
-    """The largest entry of (d2l/dy2) y."""
+    def inputs(self, drive: AbstractDrive, held, k, fraction, dt):
+        """What is fed at a time of the forward run."""
+        u = drive.at(held, k, fraction, dt)
+        if all(sign > 0 for sign in self.input_signs):
+            return u
+        # The time, where it is an input, runs by itself and has no sign.
+        signs = (*self.input_signs, *(1.0 for _ in range(u.shape[0] - len(self.input_signs))))
+        return u * jnp.asarray(signs, u.dtype)
 
 
-def check_echo(H: AbstractHamiltonian, solver: AbstractSolver) -> None:
-    """Raise `ValueError` if an echo of `solver` on `H` does not give gradients."""
-    if not isinstance(solver, AbstractEchoSolver):
-        raise ValueError(
-            f"an echo of {solver.name} does not give gradients: use BPTT(), or SRKN11b()"
-        )
-    solver.check_echo(H)
+def make_return(problem: Problem, parity: Parity) -> tuple[Return, Callable[[PyTree], PyTree]]:
+    """The way back, and the pullback from its energy to the parameters."""
+    H, solver = problem.H, problem.solver
+
+    def mirrored(H):
+        return reversed_parameters(H, H.parameter_names(), parity.params)
+
+    energy, pull = eqx.filter_vjp(lambda H: solver.prepare(mirrored(H).conservative), H)
+    moving = energy if H.is_lossless else solver.prepare(mirrored(H))
+    names = H.input_names[:-1] if H.has_clock else H.input_names
+    return Return(moving, energy, parity.input_signs(names)), pull
 
 
 @eqx.filter_jit
-def echo_gradient(problem: Problem, estimator: AbstractEstimator):
+def echo_gradient(problem: Problem, estimator: AbstractEstimator, parity: Parity):
     """(value, gradients) from one forward run and the echoes of `estimator`."""
     y0, pull_start = eqx.filter_vjp(problem.start, problem.H)
-    prepared, pull_prepare = eqx.filter_vjp(problem.solver.prepare, problem.H)
-    forward = _forward(problem, prepared, y0)
-    strength = estimator.strength(forward.nudge, forward.bend, problem.num_steps)
-    displacement, total = _echo(problem, prepared, forward, estimator, strength)
-
-    by_y0 = PhaseState(-displacement.p, -displacement.q)
+    system, pull_system = eqx.filter_vjp(problem.solver.prepare, problem.H)
+    forward = run_forward(problem, system, y0, measure=estimator.measures)
+    by_state, shares, by_energy = run_echo(problem, system, forward, estimator, parity)
+    by_y0, shares = at_start(problem, system, y0, by_state, shares)
     (from_start,) = pull_start(by_y0)
-    (from_dynamics,) = pull_prepare(total.H)
-    by_H = _add(_add(from_dynamics, from_start), forward.explicit.H)
-    return forward.value, Gradients(by_H, by_y0, total.inputs(), total.dt)
+    (from_system,) = pull_system(shares.system)
+    by_H = add(add(by_energy, from_system), add(from_start, shares.H))
+    return forward.value, Gradients(by_H, by_y0, shares.inputs(), shares.dt)
 
 
-def _forward(problem, prepared, y0) -> Forward:
-    """Run forward; sum the cost and its derivatives at fixed states."""
-    dt = problem.dt
-
-    def one(carry, k, row):
-        y, value, sums, nudge, bend = carry
-        y = problem.solver.step(prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt))
-
-        @eqx.filter_value_and_grad
-        def cost(shares):
-            return problem.cost_at(
-                shares.H, y, shares.drive, Row(shares.held, row.target), k, shares.dt
-            )
-
-        c, shares = cost(Shares(problem.H, problem.drive, row.inputs, dt))
-        by_y, change = jax.jvp(lambda y: _cost_slope(problem, y, k, row), (y,), (y,))
-        nudge, bend = jnp.maximum(nudge, _largest(by_y)), jnp.maximum(bend, _largest(change))
-        return (y, value + c, sums.plus(shares, k), nudge, bend), None
-
-    zero = jnp.zeros((), dt.dtype)
-    nothing = _zeros(Shares(problem.H, problem.drive, problem.rows.inputs, dt))
-    start = (problem.solver.start(prepared, y0), zero, nothing, zero, zero)
-    (y, value, sums, nudge, bend), _ = problem.scan(one, start)
-    return Forward(y, value, sums, nudge, bend)
-
-
-def _cost_slope(problem, y, k, row):
-    """dl/dy."""
-    return eqx.filter_grad(
-        lambda y: problem.cost_at(problem.H, y, problem.drive, row, k, problem.dt)
-    )(y)
-
-
-def _largest(y):
-    return jnp.maximum(jnp.max(jnp.abs(y.q)), jnp.max(jnp.abs(y.p)))
-
-
-def _echo_solver(problem) -> AbstractEchoSolver:
-    assert isinstance(problem.solver, AbstractEchoSolver)
-    return problem.solver
-
-
-def echo_step(problem: Problem, prepared):
-    """(epsilon, y, k, row) -> (y before step k, shares of the gradient), on the flipped side."""
-    dt, solver = problem.dt, _echo_solver(problem)
-
-    def step(epsilon, y, k, row):
-        y = _nudge(problem, epsilon, y, k, row)
-        y, visits = solver.substeps(
-            prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt), backward=True
-        )
-
-        @eqx.filter_grad
-        def share(shares):
-            return solver.action(
-                shares.H, visits, shares.dt, lambda c: shares.drive.at(shares.held, k, c, shares.dt)
-            )
-
-        return y, share(Shares(prepared, problem.drive, row.inputs, dt))
-
-    return step
-
-
-def _echo(problem, prepared, forward: Forward, estimator, strength):
-    """The echoes; returns (dy_end / d epsilon, all shares of the gradient).
-
-    Parts by `prepared` start from zero, the others from the cost's explicit ones.
-    """
-    step = echo_step(problem, prepared)
+def run_echo(
+    problem: Problem, system: Any, forward: Forward, estimator: AbstractEstimator, parity: Parity
+) -> tuple[PyTree, Shares, PyTree]:
+    """(dL/d what is carried at the start, explicit and other shares, dL/dH by the energy)."""
+    back, pull_energy = make_return(problem, parity)
+    strength = estimator.strength(forward.sizes, problem.num_steps)
+    numbers = estimator.adapt((problem, system, back))
+    solver = echo_solver(problem)
+    start = estimator.lift(solver.flip(forward.state))
+    if isinstance(estimator, ComplexStep):
+        require_analytic(echo_step(*numbers), start, numbers[0])
+    step = echo_step(*numbers)
 
     def one(carry, k, row):
         lifted, sums = carry
+        row = estimator.adapt(row)
         lifted, shares = estimator.differentiate(
-            lambda epsilon, y: step(epsilon, y, k, row), lifted, strength
+            lambda epsilon, state: step(epsilon, state, k, row), lifted, strength
         )
         return (lifted, sums.plus(shares, k)), None
 
     explicit = forward.explicit
-    sums = Shares(_zeros(prepared), explicit.drive, explicit.held, explicit.dt)
-    start = estimator.lift(forward.y.reverse())
+    sums = Shares(None, zeros(back.energy), explicit.drive, explicit.held, explicit.dt)
     (lifted, sums), _ = problem.scan(one, (start, sums), reverse=True)
-    return estimator.displacement(lifted, strength), sums
+    (by_energy,) = pull_energy(sums.system)
+    by_state = solver.conjugate(estimator.displacement(lifted, strength))
+    shares = Shares(explicit.H, explicit.system, sums.drive, sums.held, sums.dt)
+    return by_state, shares, by_energy
 
 
-def _nudge(problem, epsilon, y, k, row):
+def at_start(problem: Problem, system: Any, y0: Any, by_state: PyTree, shares: Shares):
+    """(dL/dy0, shares) with what the start owes to the system, in its own coordinates."""
+    _, pull = eqx.filter_vjp(problem.solver.start, system, y0)
+    by_system, by_y0 = pull(by_state)
+    return by_y0, eqx.tree_at(
+        lambda s: s.system,
+        shares,
+        add(shares.system, by_system),
+        is_leaf=lambda x: x is shares.system,
+    )
+
+
+def echo_solver(problem: Problem) -> AbstractEchoSolver:
+    assert isinstance(problem.solver, AbstractEchoSolver)
+    return problem.solver
+
+
+def echo_step(problem: Problem, system: Any, back: Return):
+    """(epsilon, state, k, row) -> (state before step k, its shares), on the flipped side."""
+    dt, solver = problem.dt, echo_solver(problem)
+
+    def step(epsilon, state, k, row):
+        state = nudged(problem, system, epsilon, state, k, row)
+        state, visits = solver.substeps(
+            back.moving,
+            state,
+            dt,
+            lambda c: back.inputs(problem.drive, row.inputs, k, c, dt),
+            backward=True,
+        )
+
+        def action(s):
+            return solver.action(
+                s.system, visits, s.dt, lambda c: back.inputs(s.drive, s.held, k, c, s.dt)
+            )
+
+        (shares,) = slope(action, Shares(None, back.energy, problem.drive, row.inputs, dt))
+        return state, shares
+
+    return step
+
+
+def nudged(problem: Problem, system: Any, epsilon: Inexact[Array, ""], state: PyTree, k, row):
     """Follow the cost of the flipped state, l~(y) = l(S y), for the time `epsilon`."""
-    by_y = _cost_slope(problem, y.reverse(), k, row)
+    solver = echo_solver(problem)
+    by_state = cost_slope(problem, system, solver.flip(state), k, row)
+    return moved(solver, state, epsilon, by_state)
+
+
+def moved(solver: AbstractEchoSolver, state: PyTree, epsilon: Any, by_state: PyTree) -> PyTree:
+    """The state displaced by a nudge of strength `epsilon`."""
     # At epsilon = 0, where the tangent echo lives, the nudge's own derivative plays no part.
-    by_y = jax.lax.stop_gradient(by_y)
-    return PhaseState(y.q - epsilon * by_y.p, y.p - epsilon * by_y.q)
-
-
-def _zeros(tree):
-    return jax.tree.map(jnp.zeros_like, eqx.filter(tree, eqx.is_inexact_array))
-
-
-def _add(a, b):
-    return jax.tree.map(jnp.add, a, b)
+    push = lax.stop_gradient(solver.conjugate(by_state))
+    return jax.tree.map(lambda x, dx: x + epsilon * dx, state, push)

@@ -7,87 +7,163 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Inexact, PyTree
 
-from physsim import PhaseState
+from ._forward import Sizes
 
 EchoStep = Callable[..., Any]
-"""(epsilon, y) -> (the next state, what this step adds to the gradient)."""
+"""(epsilon, state) -> (the next state, what this step adds to the gradient)."""
 
 
 class AbstractEstimator(eqx.Module):
     """Carries one or more echoes abreast and differentiates what they add up."""
 
-    @abstractmethod
-    def strength(self, nudge: PyTree, bend: PyTree, num_steps: int) -> Float[Array, ""]:
-        """How much to strengthen the nudges, from their sizes in the run.
+    @property
+    def measures(self) -> bool:
+        """Whether `strength` has to know the sizes of the nudges."""
+        return True
 
-        `nudge` is the largest gradient of the cost, `bend` the largest change of that gradient
-        over a displacement by the state itself.
-        """
+    def adapt(self, tree: PyTree) -> PyTree:
+        """`tree` with its numbers as the echoes need them."""
+        return tree
 
     @abstractmethod
-    def lift(self, y: PhaseState) -> PyTree:
+    def strength(self, sizes: Sizes | None, num_steps: int) -> Inexact[Array, ""]:
+        """The strength of the nudges, from their sizes in the run."""
+
+    @abstractmethod
+    def lift(self, state: PyTree) -> PyTree:
         """What is carried, starting from the flipped final state."""
 
     @abstractmethod
     def differentiate(
-        self, step: EchoStep, lifted: PyTree, strength: Float[Array, ""]
+        self, step: EchoStep, lifted: PyTree, strength: Inexact[Array, ""]
     ) -> tuple[PyTree, PyTree]:
         """One step of all echoes, and the derivative of their share of the gradient."""
 
     @abstractmethod
-    def displacement(self, lifted: PyTree, strength: Float[Array, ""]) -> PhaseState:
-        """dy / d epsilon."""
+    def displacement(self, lifted: PyTree, strength: Inexact[Array, ""]) -> PyTree:
+        """d state / d epsilon."""
+
+    @abstractmethod
+    def centre(self, lifted: PyTree) -> PyTree:
+        """The state without nudges, or what comes closest to it."""
+
+
+def _scaled(epsilon, sizes: Sizes | None, num_steps: int) -> Inexact[Array, ""]:
+    """`epsilon`, scaled so that the largest nudge displaces the state by it."""
+    assert sizes is not None
+    # An echo is nudged by the gradient at its own, displaced state. Near an optimum that
+    # is mostly the displacement's own doing, and would grow from step to step.
+    scale = jnp.maximum(sizes.nudge, 10.0 * num_steps * epsilon * sizes.bend)
+    return epsilon / jnp.where(scale > 0, scale, 1.0)
 
 
 @final
 class TwoSided(AbstractEstimator):
-    """(A(epsilon) - A(-epsilon)) / 2 epsilon, subtracted step by step.
+    """(A(epsilon) - A(-epsilon)) / 2 epsilon, subtracted step by step: bias O(epsilon^2)."""
 
-    `strength` scales the nudges so that the largest displaces by `epsilon`, and the
-    result is scaled back.
-    """
+    epsilon: Inexact[Array, ""]
 
-    epsilon: Float[Array, ""]
+    def strength(self, sizes, num_steps):
+        return _scaled(self.epsilon, sizes, num_steps)
 
-    def strength(self, nudge, bend, num_steps):
-        # An echo is nudged by the gradient at its own, displaced state. Near an optimum that
-        # is mostly the displacement's own doing, and would grow from step to step.
-        scale = jnp.maximum(nudge, 10.0 * num_steps * self.epsilon * bend)
-        return 1.0 / jnp.where(scale > 0, scale, 1.0)
-
-    def lift(self, y):
-        return jax.tree.map(lambda x: jnp.stack([x, x]), y)
+    def lift(self, state):
+        return _twice(state)
 
     def differentiate(self, step, lifted, strength):
-        epsilon = self.epsilon * strength
-        lifted, shares = jax.vmap(step)(jnp.stack([epsilon, -epsilon]), lifted)
-        return lifted, _slope(shares, epsilon)
+        lifted, shares = jax.vmap(step)(jnp.stack([strength, -strength]), lifted)
+        return lifted, self.displacement(shares, strength)
 
     def displacement(self, lifted, strength):
-        return _slope(lifted, self.epsilon * strength)
+        return jax.tree.map(lambda x: (x[0] - x[1]) / (2 * strength), lifted)
+
+    def centre(self, lifted):
+        return jax.tree.map(lambda x: (x[0] + x[1]) / 2, lifted)
 
 
-def _slope(pair, epsilon):
-    return jax.tree.map(lambda x: (x[0] - x[1]) / (2 * epsilon), pair)
+@final
+class OneSided(AbstractEstimator):
+    """(A(epsilon) - A(0)) / epsilon, subtracted step by step: bias O(epsilon)."""
+
+    epsilon: Inexact[Array, ""]
+
+    def strength(self, sizes, num_steps):
+        return _scaled(self.epsilon, sizes, num_steps)
+
+    def lift(self, state):
+        return _twice(state)
+
+    def differentiate(self, step, lifted, strength):
+        lifted, shares = jax.vmap(step)(jnp.stack([strength, jnp.zeros_like(strength)]), lifted)
+        return lifted, self.displacement(shares, strength)
+
+    def displacement(self, lifted, strength):
+        return jax.tree.map(lambda x: (x[0] - x[1]) / strength, lifted)
+
+    def centre(self, lifted):
+        return jax.tree.map(lambda x: x[1], lifted)
+
+
+def _twice(tree):
+    return jax.tree.map(lambda x: jnp.stack([x, x]), tree)
 
 
 @final
 class Tangent(AbstractEstimator):
     """The limit itself, by forward-mode differentiation of the unnudged echo."""
 
-    def strength(self, nudge, bend, num_steps):
-        return jnp.ones_like(nudge)
+    @property
+    def measures(self):
+        return False
 
-    def lift(self, y):
-        return y, jax.tree.map(jnp.zeros_like, y)
+    def strength(self, sizes, num_steps):
+        return jnp.ones(())
+
+    def lift(self, state):
+        return state, jax.tree.map(jnp.zeros_like, state)
 
     def differentiate(self, step, lifted, strength):
-        zero = jnp.zeros_like(strength)
         primal, tangent = lifted
-        (y, _), (dy, share) = jax.jvp(step, (zero, primal), (jnp.ones_like(zero), tangent))
-        return (y, dy), share
+        unit = jnp.ones((), jax.tree.leaves(primal)[0].dtype)
+        (state, _), (moved, share) = jax.jvp(step, (jnp.zeros_like(unit), primal), (unit, tangent))
+        return (state, moved), share
 
     def displacement(self, lifted, strength):
         return lifted[1]
+
+    def centre(self, lifted):
+        return lifted[0]
+
+
+@final
+class ComplexStep(AbstractEstimator):
+    """Im A(i epsilon) / epsilon: nothing is subtracted, so epsilon may be as small as it likes.
+
+    Bias O(epsilon^2), far below rounding. Needs an energy and a cost that are analytic.
+    """
+
+    epsilon: Inexact[Array, ""]
+
+    def adapt(self, tree):
+        return jax.tree.map(lambda x: _complex(x) if eqx.is_inexact_array(x) else x, tree)
+
+    def strength(self, sizes, num_steps):
+        return _scaled(self.epsilon, sizes, num_steps)
+
+    def lift(self, state):
+        return jax.tree.map(_complex, state)
+
+    def differentiate(self, step, lifted, strength):
+        lifted, shares = step(jax.lax.complex(jnp.zeros_like(strength), strength), lifted)
+        return lifted, self.displacement(shares, strength)
+
+    def displacement(self, lifted, strength):
+        return jax.tree.map(lambda x: jnp.imag(x) / strength, lifted)
+
+    def centre(self, lifted):
+        return jax.tree.map(jnp.real, lifted)
+
+
+def _complex(x):
+    return jax.lax.complex(x, jnp.zeros_like(x))

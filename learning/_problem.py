@@ -6,7 +6,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Inexact, Int, PyTree
 
 from physsim import (
     AbstractDrive,
@@ -34,7 +34,7 @@ class Problem(eqx.Module):
     solver: AbstractSolver
     initial: Any
     cost: Any
-    dt: Float[Array, ""]
+    dt: Inexact[Array, ""]
     drive: AbstractDrive
     rows: Row
     num_steps: int = eqx.field(static=True)
@@ -75,7 +75,7 @@ class Problem(eqx.Module):
         drive: AbstractDrive,
         row: Row,
         k: Int[Array, ""],
-        dt: Float[Array, ""],
+        dt: Inexact[Array, ""],
     ) -> Any:
         """The running cost of the state `y` after step `k` (counted from 0)."""
         u = drive.at(row.inputs, k, 1.0, dt)

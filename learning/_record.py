@@ -9,9 +9,10 @@ from jaxtyping import Array, Float, PyTree
 
 from physsim import AbstractHamiltonian, AbstractSolver, Inputs, PhaseState
 
-from ._echo import check_echo, echo_step
+from ._echo import echo_solver, echo_step, make_return
 from ._gradient import Cost, InitialState
 from ._problem import make_problem
+from ._refusal import check_lossless, check_method, find_parity
 
 
 @final
@@ -47,7 +48,8 @@ def record_echo(
 
     Memory is proportional to the run: for pictures, not for training.
     """
-    check_echo(H, solver)
+    check_method(H, solver)
+    check_lossless(H, "There is no picture of its echo")
     if not epsilon > 0:
         raise ValueError(f"epsilon must be positive, got {epsilon}")
     problem = make_problem(H, solver, y0, cost, dt, num_steps, inputs, targets)
@@ -56,30 +58,31 @@ def record_echo(
 
 @eqx.filter_jit
 def _record(problem, epsilon):
-    H = problem.H
-    y0 = problem.start(H)
-    dt = problem.dt
+    H, dt, solver = problem.H, problem.dt, echo_solver(problem)
+    y0, system = problem.start(H), solver.prepare(H)
     # The echo's shares are by what `prepare` makes; each is pulled back to the parameters.
-    prepared, pull_prepare = eqx.filter_vjp(problem.solver.prepare, H)
+    back, pull_energy = make_return(problem, find_parity(H, None))
 
-    def forward(y, k, row):
-        y = problem.solver.step(prepared, y, dt, lambda c: problem.drive.at(row.inputs, k, c, dt))
+    def forward(state, k, row):
+        state = solver.step(system, state, dt, lambda c: problem.drive.at(row.inputs, k, c, dt))
+        y = solver.read(system, state)
         explicit = eqx.filter_grad(lambda H: problem.cost_at(H, y, problem.drive, row, k, dt))(H)
-        return y, (y, explicit)
+        return state, (y, explicit)
 
-    end, (ys, explicit) = problem.scan(forward, y0)
-    step = echo_step(problem, prepared)
+    end, (ys, explicit) = problem.scan(forward, solver.start(system, y0))
+    step = echo_step(problem, system, back)
 
-    def back(pair, k, row):
-        pair, shares = jax.vmap(lambda e, y: step(e, y, k, row))(
+    def one(pair, k, row):
+        pair, shares = jax.vmap(lambda e, state: step(e, state, k, row))(
             jnp.stack([epsilon, -epsilon]), pair
         )
-        share = jax.tree.map(lambda g: (g[0] - g[1]) / (2 * epsilon), shares.H)
-        return pair, (pair, pull_prepare(share)[0])
+        share = jax.tree.map(lambda g: (g[0] - g[1]) / (2 * epsilon), shares.system)
+        return pair, (_read(solver, system, pair), pull_energy(share)[0])
 
-    start = jax.tree.map(lambda x: jnp.stack([x, x]), end.reverse())
-    _, (pairs, shares) = problem.scan(back, start, reverse=True)
-    echoes = jax.tree.map(lambda s, x: jnp.concatenate([x, s[None]]), start, pairs)
+    start = jax.tree.map(lambda x: jnp.stack([x, x]), solver.flip(end))
+    _, (pairs, shares) = problem.scan(one, start, reverse=True)
+    first = _read(solver, system, start)
+    echoes = jax.tree.map(lambda s, x: jnp.concatenate([x, s[None]]), first, pairs)
     return EchoRecord(
         jnp.arange(problem.num_steps + 1).astype(dt.dtype) * dt,
         jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), y0, ys),
@@ -87,6 +90,10 @@ def _record(problem, epsilon):
         jax.tree.map(lambda x: x[:, 1], echoes),
         jax.tree.map(_from_the_end, shares, explicit),
     )
+
+
+def _read(solver, system, pair):
+    return jax.vmap(lambda state: solver.read(system, state))(pair)
 
 
 def _from_the_end(share, explicit):

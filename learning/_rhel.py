@@ -1,12 +1,21 @@
 """Gradients from echoes."""
 
-from typing import final
+from collections.abc import Callable
+from typing import Any, final
 
+import equinox as eqx
 import jax.numpy as jnp
 
-from ._echo import check_echo, echo_gradient
-from ._estimator import Tangent, TwoSided
+from physsim import Parity
+
+from ._damped_echo import check_gain, damped_echo
+from ._echo import echo_gradient
+from ._estimator import AbstractEstimator, ComplexStep, Tangent, TwoSided
 from ._gradient import AbstractGradient
+from ._refusal import check_lossless, check_method, check_parity, find_parity, is_canonical
+from ._retrace import check_retrace, retrace_gradient
+
+_EPSILON = {8: 1e-6, 4: 1e-3}
 
 
 @final
@@ -15,31 +24,71 @@ class RHEL(AbstractGradient):
 
     Forward, flip, and two echoes nudged by +epsilon and -epsilon. `epsilon` is the largest
     displacement by a single nudge, in units of the state (default 1e-6, or 1e-3 in
-    float32); the error is O(epsilon^2) plus rounding / epsilon. Constant memory. Needs a
-    palindromic method and T even in p. Source: arXiv 2506.05259.
+    float32); the error is O(epsilon^2) plus rounding / epsilon.
+    `estimator` is `TwoSided`, `OneSided` (two passes, and O(epsilon)) or `ComplexStep`.
+
+    `parity` says what is odd under time reversal where the energy does not. A lossy system is
+    refused unless `gain` is given: with True the echo runs the losses backwards, as gain, which
+    is exact where all modes decay in the momenta's own way (`check_gain`); with False it
+    runs the lossy system itself, and is biased. Constant memory. Source: arXiv 2506.05259.
     """
 
     epsilon: float | None = None
+    estimator: Callable[..., AbstractEstimator] = eqx.field(static=True, default=TwoSided)
+    parity: Parity | None = None
+    gain: bool | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if self.epsilon is not None and not self.epsilon > 0:
             raise ValueError(f"epsilon must be positive, got {self.epsilon}")
 
     def check(self, H, solver):
-        check_echo(H, solver)
+        check_method(H, solver)
+        if self.gain is None or H.is_lossless:
+            check_lossless(
+                H,
+                "Use RHEL(gain=True), whose echo runs with gain, ReversibleAdjoint(), BPTT() or "
+                "ContinuousAdjoint(); RHEL(gain=False) shows the bias of a lossy echo",
+            )
+        check_parity(H, self.parity)
+        if self.gain and not H.is_lossless:
+            self._check_gain(H, solver)
+
+    def _check_gain(self, H, solver):
+        if self.estimator is ComplexStep:
+            raise ValueError("an echo with gain runs in real numbers: use TwoSided or OneSided")
+        check_gain(H, solver, find_parity(H, self.parity))
 
     def evaluate(self, problem):
+        parity = find_parity(problem.H, self.parity)
+        if self.gain and not problem.H.is_lossless:
+            return damped_echo(problem, self._estimator(problem))
+        return echo_gradient(problem, self._estimator(problem), parity)
+
+    def _estimator(self, problem) -> Any:
         dtype = problem.dt.dtype
-        epsilon = self.epsilon or (1e-6 if dtype.itemsize == 8 else 1e-3)
-        return echo_gradient(problem, TwoSided(jnp.asarray(epsilon, dtype)))
+        return self.estimator(jnp.asarray(self.epsilon or _EPSILON[dtype.itemsize], dtype))
 
 
 @final
 class ReversibleAdjoint(AbstractGradient):
-    """The echo in the limit of small nudges: exact to rounding, constant memory."""
+    """The echo in the limit of small nudges: exact to rounding, constant memory.
+
+    With losses or gyrators the state is led back by the inverse of each step and the
+    displacement by its adjoint, exactly too; but backwards losses are gain, and rounding grows
+    by exp(gamma T): where the way back misses the start, that is an error.
+    """
+
+    parity: Parity | None = None
 
     def check(self, H, solver):
-        check_echo(H, solver)
+        check_method(H, solver)
+        if is_canonical(H):
+            check_parity(H, self.parity)
+        else:
+            check_retrace(H)
 
     def evaluate(self, problem):
-        return echo_gradient(problem, Tangent())
+        if is_canonical(problem.H):
+            return echo_gradient(problem, Tangent(), find_parity(problem.H, self.parity))
+        return retrace_gradient(problem)

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from ._hamiltonian import AbstractSeparableHamiltonian
+from ._matrix_function import Spectrum
 
 Losses = Float[Array, " n"] | Float[Array, "n n"]
 
@@ -84,6 +85,16 @@ class AbstractDamped(AbstractSeparableHamiltonian):
         """Whether each entry of a diagonal R acts on a stiffness of its own."""
         return False
 
+    @property
+    def conductance_factor(self) -> Float[Array, "r n"] | None:
+        """F with G = F^T F, where it is known; otherwise the square root of G serves."""
+        return None
+
+    @property
+    def resistance_factor(self) -> Float[Array, "r n"] | None:
+        """F with R = F^T F, where it is known."""
+        return None
+
     def prepare(self):
         return LossyFlows(
             self.conservative.prepare(), self.conductance, self.resistance, *self.relaxations()
@@ -99,7 +110,7 @@ class AbstractDamped(AbstractSeparableHamiltonian):
             parallel = _parallel(H.velocity, rest, G, self)
         if R is not None:
             rest, u = jnp.zeros(n, R.dtype), jnp.zeros(len(self.input_names), R.dtype)
-            series = _series(Slope(H, u), rest, R, self.series_is_local)
+            series = _series(Slope(H, u), rest, R, self)
         return parallel, series
 
 
@@ -187,24 +198,30 @@ class DiagonalRelaxation(AbstractRelaxation):
 
 @final
 class ModalRelaxation(AbstractRelaxation):
-    """L = S S, S A S = W diag(rates) W^T: no inverse of what may be singular is needed."""
+    """L = F^T F: with w = F s, w' = -F A F^T w, whose modes relax alone.
 
-    rates: Float[Array, " n"]
-    right: Float[Array, "n n"]
-    """W^T S."""
-    coupled: Float[Array, "n n"]
-    """A S W."""
+    No inverse of what may be singular is needed.
+    """
+
+    spectrum: Spectrum
+    """Of F A F^T [r, r]."""
+    factor: Float[Array, "r n"]
+    coupled: Float[Array, "n r"]
+    """A F^T."""
 
     def travel(self, s, tau):
-        inner = self.right @ s
-        return tau * s - self.coupled @ (_rows(tau * tau * _phi2(self.rates * tau), s) * inner)
+        inner = self.spectrum.apply(_travel, tau, self.factor @ s)
+        return tau * s - self.coupled @ inner
 
     def loss(self, s, tau):
-        return self.right.T @ (_rows(tau * _phi1(self.rates * tau), s) * (self.right @ s))
+        inner = self.spectrum.apply(_relaxed, tau, self.factor @ s)
+        return self.factor.T @ inner
 
     def noise(self, normal, tau, temperature):
-        variance = 2.0 * temperature * tau * _phi1(2.0 * self.rates * tau)
-        return self.right.T @ (_rows(jnp.sqrt(variance), normal) * normal)
+        rates, vectors = self.spectrum.rates, self.spectrum.vectors
+        variance = 2.0 * temperature * tau * _phi1(2.0 * rates * tau)
+        draw = normal[: rates.shape[0]]
+        return self.factor.T @ (vectors @ (_rows(jnp.sqrt(variance), draw) * draw))
 
 
 @final
@@ -360,29 +377,36 @@ def _parallel(velocity, rest: Array, G: Losses, H: AbstractDamped) -> AbstractRe
         return DiagonalRelaxation(a * G, G)
     A = jax.jacfwd(velocity)(rest)
     if H.is_reciprocal:
-        return _modal(A, G)
+        return _modal(A, G, H.conductance_factor)
     rates, vectors = jnp.linalg.eig(A @ G)
     return GyratingRelaxation(rates, vectors, jnp.linalg.inv(vectors), G)
 
 
-def _series(slope: "Slope", rest: Array, R: Losses, local: bool) -> AbstractRelaxation:
-    if local and R.ndim == 1:
+def _series(slope: "Slope", rest: Array, R: Losses, H: AbstractDamped) -> AbstractRelaxation:
+    if H.series_is_local and R.ndim == 1:
         lossy = (R > 0).astype(R.dtype)
         return SparseRelaxation(R * slope.linear(lossy), R, slope)
-    return _modal(jax.jacfwd(slope)(rest), R)
+    return _modal(jax.jacfwd(slope)(rest), R, H.resistance_factor)
 
 
-def _modal(A: Array, losses: Losses) -> AbstractRelaxation:
-    root = jnp.diag(jnp.sqrt(losses)) if losses.ndim == 1 else _square_root(losses)
-    inner = root @ A @ root
-    rates, modes = jnp.linalg.eigh((inner + inner.T) / 2)
-    right = modes.T @ root
-    return ModalRelaxation(rates, right, A @ right.T)
+def _modal(A: Array, losses: Losses, factor: Array | None) -> AbstractRelaxation:
+    if factor is None or factor.shape[0] > A.shape[0]:
+        factor = jnp.diag(jnp.sqrt(losses)) if losses.ndim == 1 else _square_root(losses)
+    coupled = A @ factor.T
+    return ModalRelaxation(Spectrum.of(factor @ coupled), factor, coupled)
 
 
 def _square_root(matrix):
     values, vectors = jnp.linalg.eigh(matrix)
     return (vectors * jnp.sqrt(jnp.maximum(values, 0.0))[None, :]) @ vectors.T
+
+
+def _relaxed(rates, tau):
+    return tau * _phi1(rates * tau)
+
+
+def _travel(rates, tau):
+    return tau * tau * _phi2(rates * tau)
 
 
 def _phi1(z):

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 import numpy as np
 import sympy
-from jaxtyping import Array, Float
+from jaxtyping import Array, Inexact
 
 from ._compile import compile_scalar, gradient, is_even, is_quadratic
 from ._incidence import SignedIncidence
@@ -52,14 +52,14 @@ class AbstractEnergy(eqx.Module):
 
     @abstractmethod
     def __call__(
-        self, x: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
-    ) -> Float[Array, "*batch"]:
+        self, x: Inexact[Array, "n *batch"], u: Inexact[Array, "m *#batch"]
+    ) -> Inexact[Array, "*batch"]:
         """The energy."""
 
     @abstractmethod
     def slope(
-        self, x: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
-    ) -> Float[Array, "n *batch"]:
+        self, x: Inexact[Array, "n *batch"], u: Inexact[Array, "m *#batch"]
+    ) -> Inexact[Array, "n *batch"]:
         """Its gradient in x."""
 
     @abstractmethod
@@ -86,7 +86,7 @@ class ElementGroup(AbstractEnergy):
 
     kind: ElementKind = eqx.field(static=True)
     terminals: tuple[SignedIncidence, ...] = eqx.field(static=True)
-    parameters: dict[str, Float[Array, " *M"]]
+    parameters: dict[str, Inexact[Array, " *M"]]
     labels: tuple[str, ...] = eqx.field(static=True)
     input_index: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
@@ -94,7 +94,7 @@ class ElementGroup(AbstractEnergy):
         self,
         kind: ElementKind,
         terminals: Sequence[SignedIncidence],
-        parameters: Mapping[str, Float[Array, " *M"]],
+        parameters: Mapping[str, Inexact[Array, " *M"]],
         *,
         labels: Sequence[str] | None = None,
         input_index: Sequence[Sequence[int]] = (),
@@ -130,11 +130,11 @@ class ElementGroup(AbstractEnergy):
         values += [_rows(u[np.asarray(index)], x) for index in self.input_index]
         return compile_scalar(expr, self.kind.symbols)(*values)
 
-    def energies(self, x, u) -> Float[Array, "M *batch"]:
+    def energies(self, x, u) -> Inexact[Array, "M *batch"]:
         """The energy of each element."""
         return self._evaluate(self.kind.energy, x, u)
 
-    def currents(self, x, u) -> tuple[Float[Array, "M *batch"], ...]:
+    def currents(self, x, u) -> tuple[Inexact[Array, "M *batch"], ...]:
         """The derivative of each element's energy by each of its terminal variables."""
         return tuple(
             self._evaluate(d, x, u) for d in gradient(self.kind.energy, self.kind.terminals)
@@ -178,8 +178,8 @@ class InverseQuadratic(AbstractEnergy):
     none of these (`cotree` None) M is diagonal and is never built.
     """
 
-    tree: Float[Array, " n"]
-    cotree: Float[Array, " k"] | None
+    tree: Inexact[Array, " n"]
+    cotree: Inexact[Array, " k"] | None
     incidence: SignedIncidence = eqx.field(static=True)
     labels: tuple[str, ...] = eqx.field(static=True)
     is_quadratic: bool = eqx.field(static=True, default=True)
@@ -189,7 +189,7 @@ class InverseQuadratic(AbstractEnergy):
     def is_diagonal(self) -> bool:
         return self.cotree is None
 
-    def apply(self, v: Float[Array, " n"]) -> Float[Array, " n"]:
+    def apply(self, v: Inexact[Array, " n"]) -> Inexact[Array, " n"]:
         """M v: the charges that go with tree voltages."""
         charges = self.tree * v
         if self.cotree is None:
@@ -224,7 +224,7 @@ class InverseQuadratic(AbstractEnergy):
 class DiagonalForm(AbstractEnergy):
     """sum of a x^2 / 2, with a vector a: reciprocal masses, since divisions are slow."""
 
-    diagonal: Float[Array, " n"]
+    diagonal: Inexact[Array, " n"]
     is_quadratic: bool = eqx.field(static=True, default=True)
     is_even: bool = eqx.field(static=True, default=True)
     is_diagonal: bool = eqx.field(static=True, default=True)
@@ -249,7 +249,7 @@ class DiagonalForm(AbstractEnergy):
 class QuadraticForm(AbstractEnergy):
     """x^T A x / 2 with a dense symmetric matrix A."""
 
-    matrix: Float[Array, "n n"]
+    matrix: Inexact[Array, "n n"]
     is_quadratic: bool = eqx.field(static=True, default=True)
     is_even: bool = eqx.field(static=True, default=True)
     is_diagonal: bool = eqx.field(static=True, default=False)

@@ -9,7 +9,9 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Inexact
+
+from ._parity import Parity
 
 
 class AbstractHamiltonian(eqx.Module):
@@ -23,6 +25,19 @@ class AbstractHamiltonian(eqx.Module):
 
     is_even: eqx.AbstractVar[bool]
     """Whether H(q, -p, u) = H(q, p, u): flipping the momenta then reverses time."""
+
+    @property
+    def parity(self) -> Parity:
+        """Which parameters and inputs time reversal turns around.
+
+        Raises `ValueError` where reversing them and the momenta changes the energy.
+        """
+        if not self.is_even:
+            raise ValueError(
+                "the energy is not even in p, and which parameters time reversal turns around "
+                "is not known: declare it, parity=physsim.Parity(params=..., inputs=...)"
+            )
+        return Parity()
 
     @property
     def is_lossless(self) -> bool:
@@ -41,14 +56,20 @@ class AbstractHamiltonian(eqx.Module):
 
     @abstractmethod
     def __call__(
-        self, q: Float[Array, "n *batch"], p: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
-    ) -> Float[Array, "*batch"]:
+        self,
+        q: Inexact[Array, "n *batch"],
+        p: Inexact[Array, "n *batch"],
+        u: Inexact[Array, "m *#batch"],
+    ) -> Inexact[Array, "*batch"]:
         """The energy."""
 
     @abstractmethod
     def vector_field(
-        self, q: Float[Array, "n *batch"], p: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
-    ) -> tuple[Float[Array, "n *batch"], Float[Array, "n *batch"]]:
+        self,
+        q: Inexact[Array, "n *batch"],
+        p: Inexact[Array, "n *batch"],
+        u: Inexact[Array, "m *#batch"],
+    ) -> tuple[Inexact[Array, "n *batch"], Inexact[Array, "n *batch"]]:
         """(dq/dt, dp/dt), which is (dH/dp, -dH/dq) without losses."""
 
     @abstractmethod
@@ -90,35 +111,35 @@ class AbstractSeparableHamiltonian(AbstractHamiltonian):
         """Whether drift and kick have closed forms, losses included."""
         return True
 
-    def impulse(self, dp: Float[Array, "n *batch"]) -> Float[Array, "n *batch"]:
+    def impulse(self, dp: Inexact[Array, "n *batch"]) -> Inexact[Array, "n *batch"]:
         """A change of the momenta, zero for coordinates that have none."""
         return dp
 
     @abstractmethod
-    def kinetic(self, p: Float[Array, "n *batch"]) -> Float[Array, "*batch"]:
+    def kinetic(self, p: Inexact[Array, "n *batch"]) -> Inexact[Array, "*batch"]:
         """T(p)."""
 
     @abstractmethod
     def potential(
-        self, q: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
-    ) -> Float[Array, "*batch"]:
+        self, q: Inexact[Array, "n *batch"], u: Inexact[Array, "m *#batch"]
+    ) -> Inexact[Array, "*batch"]:
         """V(q, u)."""
 
     @abstractmethod
-    def velocity(self, p: Float[Array, "n *batch"]) -> Float[Array, "n *batch"]:
+    def velocity(self, p: Inexact[Array, "n *batch"]) -> Inexact[Array, "n *batch"]:
         """dT/dp."""
 
     @abstractmethod
     def force(
-        self, q: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]
-    ) -> Float[Array, "n *batch"]:
+        self, q: Inexact[Array, "n *batch"], u: Inexact[Array, "m *#batch"]
+    ) -> Inexact[Array, "n *batch"]:
         """-dV/dq."""
 
-    def drift(self, q: Any, p: Any, tau: Float[Array, ""], sums: Any) -> tuple[Any, Any]:
+    def drift(self, q: Any, p: Any, tau: Inexact[Array, ""], sums: Any) -> tuple[Any, Any]:
         """The exact flow of T over the time `tau`, added up by `sums`."""
         return sums.add(q, tau * self.velocity(sums.value(p))), p
 
-    def kick(self, q: Any, p: Any, tau: Float[Array, ""], u: Any, sums: Any) -> tuple[Any, Any]:
+    def kick(self, q: Any, p: Any, tau: Inexact[Array, ""], u: Any, sums: Any) -> tuple[Any, Any]:
         """The exact flow of V(., u) over the time `tau`, added up by `sums`."""
         return q, sums.add(p, tau * self.impulse(self.force(sums.value(q), u)))
 

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree, Shaped
+from jaxtyping import Array, Inexact, PyTree, Shaped
 
 from ._hamiltonian import AbstractHamiltonian
 
@@ -23,8 +23,8 @@ class AbstractDrive(eqx.Module):
 
     @abstractmethod
     def at(
-        self, row: PyTree, k: Shaped[Array, ""], fraction: Any, dt: Float[Array, ""]
-    ) -> Float[Array, "m *batch"]:
+        self, row: PyTree, k: Shaped[Array, ""], fraction: Any, dt: Inexact[Array, ""]
+    ) -> Inexact[Array, "m *batch"]:
         """The inputs at time (k + fraction) dt, `row` being the k-th row."""
 
 
@@ -70,14 +70,14 @@ class ClockedDrive(AbstractDrive):
         return jnp.concatenate([u, t.astype(u.dtype)])
 
 
-def clock(k: Shaped[Array, ""], fraction: Any, dt: Float[Array, ""]) -> Float[Array, ""]:
+def clock(k: Shaped[Array, ""], fraction: Any, dt: Inexact[Array, ""]) -> Array:
     """(k + fraction) dt: counted from zero, since accumulating dt loses digits in float32."""
     return (k.astype(dt.dtype) + fraction) * dt
 
 
 def make_drive(
     inputs: Inputs, H: AbstractHamiltonian, num_steps: int, dtype, batch: int | None = None
-) -> tuple[AbstractDrive, Float[Array, "steps m *batch"] | None]:
+) -> tuple[AbstractDrive, Inexact[Array, "steps m *batch"] | None]:
     """(drive, rows) for what the user passed; a batch's own inputs come out trailing.
 
     Raises `ValueError` if the Hamiltonian's inputs are not fed, or in another shape.

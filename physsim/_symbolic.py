@@ -5,10 +5,11 @@ from typing import Any, final
 import equinox as eqx
 import jax.numpy as jnp
 import sympy
-from jaxtyping import Array, Float
+from jaxtyping import Array, Inexact
 
 from ._compile import compile_vector, gradient, is_diagonal, is_even, is_quadratic
 from ._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
+from ._parity import derive_parity
 
 
 @final
@@ -33,7 +34,7 @@ class SymbolRoles(eqx.Module):
 class AbstractSymbolicHamiltonian(AbstractHamiltonian):
     """An energy in SymPy, its symbols' roles and its parameters' values."""
 
-    params: eqx.AbstractVar[dict[str, Float[Array, ""]]]
+    params: eqx.AbstractVar[dict[str, Inexact[Array, ""]]]
     roles: eqx.AbstractVar[SymbolRoles]
     expr: eqx.AbstractVar[sympy.Expr]
 
@@ -48,6 +49,11 @@ class AbstractSymbolicHamiltonian(AbstractHamiltonian):
     @property
     def has_clock(self) -> bool:
         return self.roles.t is not None
+
+    @property
+    def parity(self):
+        roles = self.roles
+        return derive_parity(self.expr, roles.p, roles.params, roles.u)
 
     def parameter_names(self):
         return tuple(sorted(self.params))
@@ -82,7 +88,7 @@ class AbstractSymbolicHamiltonian(AbstractHamiltonian):
 class SymbolicSeparableHamiltonian(AbstractSymbolicHamiltonian, AbstractSeparableHamiltonian):
     """H = T(p) + V(q, u) from SymPy; made by `physsim.symbolic`."""
 
-    params: dict[str, Float[Array, ""]]
+    params: dict[str, Inexact[Array, ""]]
     kinetic_expr: sympy.Expr = eqx.field(static=True)
     potential_expr: sympy.Expr = eqx.field(static=True)
     roles: SymbolRoles
@@ -133,7 +139,7 @@ class SymbolicSeparableHamiltonian(AbstractSymbolicHamiltonian, AbstractSeparabl
 class SymbolicHamiltonian(AbstractSymbolicHamiltonian):
     """An energy that mixes q and p; made by `physsim.symbolic`."""
 
-    params: dict[str, Float[Array, ""]]
+    params: dict[str, Inexact[Array, ""]]
     expr: sympy.Expr = eqx.field(static=True)
     roles: SymbolRoles
 

@@ -3,7 +3,7 @@
 from typing import final
 
 import equinox as eqx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Inexact
 
 
 @final
@@ -13,8 +13,8 @@ class PhaseState(eqx.Module):
     Leading axes are time or batch. In a circuit q are node fluxes and p charges.
     """
 
-    q: Float[Array, "*batch n"]
-    p: Float[Array, "*batch n"]
+    q: Inexact[Array, "*batch n"]
+    p: Inexact[Array, "*batch n"]
 
     def reverse(self) -> "PhaseState":
         """The time-reversed state S y = (q, -p)."""

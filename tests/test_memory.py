@@ -14,8 +14,8 @@ from learning._problem import make_problem
 from .systems import CASES, driven_tanks
 
 METHODS = {
-    "RHEL": lambda p: echo_gradient(p, TwoSided(jnp.asarray(1e-6))),
-    "ReversibleAdjoint": lambda p: echo_gradient(p, Tangent()),
+    "RHEL": lambda p: echo_gradient(p, TwoSided(jnp.asarray(1e-6)), physsim.Parity()),
+    "ReversibleAdjoint": lambda p: echo_gradient(p, Tangent(), physsim.Parity()),
 }
 
 

@@ -163,7 +163,10 @@ def test_symbolic_energy_is_the_compiled_one():
         ("V1 a 0 DC 1\nV2 a 0 DC 2\nC1 a 0 1p", "V2 closes a loop of voltage sources .V2, V1"),
         ("C1 a 0 1p\nL1 a b 1u\nR1 b 0 1\n.ic v(b)=1", "no capacitor holds this voltage"),
         ("C1 a 0 1p\nR1 a b 1\nB1 b 0 i={v^3}\nL1 b 0 1u", "B1 leads to .*its voltage is no state"),
-        ("C1 a 0 1p\nB1 a 0 energy={charge^2/2p + charge^4}", "C1 closes a loop with the nonlinear capacitor B1"),
+        (
+            "C1 a 0 1p\nB1 a 0 energy={charge^2/2p + charge^4}",
+            "C1 closes a loop with the nonlinear capacitor B1",
+        ),
         ("C1 a 0 1p ic=1\nC2 a 0 1p ic=2\nL1 a 0 1u", "contradicts"),
         ("C1 a 0 1p ic=1\nL1 a 0 1u\n.ic v(a)=3", "contradicts"),
     ],

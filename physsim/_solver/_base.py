@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float, PyTree
+import jax
+from jaxtyping import Array, Inexact, PyTree
 
 from .._hamiltonian import AbstractHamiltonian
 from .._types import PhaseState
 
-InputAt = Callable[[Any], Float[Array, " ..."]]
+InputAt = Callable[[Any], Inexact[Array, " ..."]]
 """The inputs at a fraction of the step."""
 
 
@@ -93,7 +94,7 @@ class AbstractSolver(eqx.Module):
         self,
         system: Any,
         state: PyTree,
-        dt: Float[Array, ""],
+        dt: Inexact[Array, ""],
         input_at: InputAt,
         *,
         backward: bool = False,
@@ -113,15 +114,29 @@ class AbstractEchoSolver(AbstractSolver):
     """
 
     def check_echo(self, H: AbstractHamiltonian) -> None:
-        """Raise `ValueError` if an echo of this method on `H` does not give gradients."""
-        self.check_reversible(H)
+        """Raise `ValueError` if this method's substeps, retraced, do not give gradients.
+
+        Of `H` only what concerns the method is asked; palindromic it need not be.
+        """
+        self.check(H)
+
+    def flip(self, state: PyTree) -> PyTree:
+        """What is carried with all momenta reversed."""
+        return jax.tree.map(PhaseState.reverse, state, is_leaf=_is_phase_state)
+
+    def conjugate(self, state: PyTree) -> PyTree:
+        """(q, p) -> (-p, -q): an echo's displacement as a gradient by what is carried.
+
+        And back: it is its own inverse.
+        """
+        return jax.tree.map(lambda y: PhaseState(-y.p, -y.q), state, is_leaf=_is_phase_state)
 
     @abstractmethod
     def substeps(
         self,
         system: Any,
         state: PyTree,
-        dt: Float[Array, ""],
+        dt: Inexact[Array, ""],
         input_at: InputAt,
         *,
         backward: bool = False,
@@ -130,8 +145,8 @@ class AbstractEchoSolver(AbstractSolver):
 
     @abstractmethod
     def action(
-        self, system: Any, visits: list[Any], dt: Float[Array, ""], input_at: InputAt
-    ) -> Float[Array, ""]:
+        self, system: Any, visits: list[Any], dt: Inexact[Array, ""], input_at: InputAt
+    ) -> Inexact[Array, ""]:
         """Sum over substeps of length * (the energy that moves the state there).
 
         Its derivative by parameters, inputs or step, at fixed states, is the integrand
@@ -140,3 +155,7 @@ class AbstractEchoSolver(AbstractSolver):
 
     def step(self, system, state, dt, input_at, *, backward=False):
         return self.substeps(system, state, dt, input_at, backward=backward)[0]
+
+
+def _is_phase_state(x):
+    return isinstance(x, PhaseState)

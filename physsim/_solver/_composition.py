@@ -85,6 +85,12 @@ class KahanLi8(AbstractEchoSolver):
             raise ValueError(f"an echo of {self.name} does not give gradients: use another base")
         self.base.check_echo(H)
 
+    def flip(self, state):
+        return self._echo_base().flip(state)
+
+    def conjugate(self, state):
+        return self._echo_base().conjugate(state)
+
     def prepare(self, H):
         return self.base.prepare(H)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, final
 import equinox as eqx
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, Inexact
 
 from .._types import PhaseState
 from ._base import AbstractEchoSolver
@@ -103,7 +103,7 @@ class AbstractCollocation(AbstractEchoSolver):
             visits.append(Stage(weight, time, unravel(flat + stage)))
         return unravel(end), visits
 
-    def action(self, system, visits, dt, input_at) -> Float[Array, ""]:
+    def action(self, system, visits, dt, input_at) -> Inexact[Array, ""]:
         total = jnp.zeros_like(dt)
         for weight, time, y in visits:
             total = total + weight * dt * system(y.q, y.p, input_at(time))

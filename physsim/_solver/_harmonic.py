@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Inexact
 
 from .._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
 from .._types import PhaseState
@@ -47,9 +47,9 @@ class HarmonicSplit(eqx.Module):
     """
 
     H: AbstractSeparableHamiltonian
-    basis: Float[Array, "n n"]
-    inverse: Float[Array, "n n"]
-    frequencies: Float[Array, " n"]
+    basis: Inexact[Array, "n n"]
+    inverse: Inexact[Array, "n n"]
+    frequencies: Inexact[Array, " n"]
 
     def __call__(self, q, p, u):
         return self.H(q, p, u)
@@ -67,6 +67,17 @@ class HarmonicSplit(eqx.Module):
         p = sums.add(p, -turn * sums.value(q))
         q = sums.add(q, slide * sums.value(p))
         return jax.tree.map(lambda x: sign * x, (q, p))
+
+    def harmonic(self, q, p):
+        """The energy of the drift. Its derivative by each frequency is constant along it."""
+        omega = _column(self.frequencies, q)
+        turning = omega * (q * q + p * p) / 2
+        return jnp.sum(jnp.where(omega > 0, turning, p * p / 2), axis=0)
+
+    def potential(self, q, u):
+        """The energy of the kick: what the harmonic part leaves of V."""
+        omega = _column(self.frequencies, q)
+        return self.H.potential(self.basis @ q, u) - jnp.sum(omega * q * q / 2, axis=0)
 
     def kick(self, q, p, tau, u, sums):
         modes = sums.value(q)
@@ -120,11 +131,8 @@ class AbstractHarmonicSplitting(AbstractSplitting):
         if not (H.is_nystrom and H.is_lossless):
             raise ValueError(f"{self.name} needs T quadratic in p and a lossless system")
 
-    def check_echo(self, H):
-        raise ValueError(
-            f"an echo of {self.name} does not give gradients: the parts of its harmonic energy "
-            "are not constant along its flow. Use SRKN11b()"
-        )
+    def drift_energy(self, system, q, p):
+        return system.harmonic(q, p)
 
     def prepare(self, H):
         return harmonic_split(H.prepare())

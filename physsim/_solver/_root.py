@@ -7,9 +7,9 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Inexact
 
-Map = Callable[[Float[Array, " n"]], Float[Array, " n"]]
+Map = Callable[[Inexact[Array, " n"]], Inexact[Array, " n"]]
 
 _ROUNDING = 64.0
 
@@ -24,10 +24,10 @@ class AbstractRoot(eqx.Module):
     max_iterations: eqx.AbstractVar[int]
 
     @abstractmethod
-    def correction(self, g: Map, start: Float[Array, " n"]) -> Map:
+    def correction(self, g: Map, start: Inexact[Array, " n"]) -> Map:
         """z -> the next iterate minus z."""
 
-    def solve(self, g: Map, start: Float[Array, " n"]) -> Float[Array, " n"]:
+    def solve(self, g: Map, start: Inexact[Array, " n"]) -> Inexact[Array, " n"]:
         """z with z = g(z), near `start`. NaN if it is not found to rounding."""
         return jax.lax.custom_root(
             lambda z: z - g(z), start, lambda _, z: self._iterate(g, z), _solve_linear

@@ -3,6 +3,8 @@
 from typing import Any, final
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 
 from .._types import PhaseState
 from ._base import AbstractEchoSolver, AbstractSolver
@@ -39,7 +41,7 @@ class AbstractRounding(AbstractSolver):
 
 
 @final
-class Compensated(AbstractRounding):
+class Compensated(AbstractRounding, AbstractEchoSolver):
     """A splitting with Kahan's compensated sums: rounding does not accumulate.
 
     For runs of many millions of steps; see docs/integrators.md for what it costs.
@@ -62,9 +64,21 @@ class Compensated(AbstractRounding):
         q, p = (CompensatedSum().value(x) for x in state)
         return self.solver.read(system, PhaseState(q, p))
 
-    def step(self, system, state, dt, input_at, *, backward=False):
+    def substeps(self, system, state, dt, input_at, *, backward=False) -> tuple[Any, list]:
         sums = CompensatedSum()
-        return self.solver.run(system, state, dt, input_at, backward=backward, sums=sums)[:2]
+        q, p, visits = self.solver.run(system, state, dt, input_at, backward=backward, sums=sums)
+        return (q, p), visits
+
+    def action(self, system, visits, dt, input_at):
+        return self.solver.action(system, visits, dt, input_at)
+
+    def flip(self, state):
+        q, p = state
+        return q, jax.tree.map(jnp.negative, p)
+
+    def conjugate(self, state):
+        q, p = state
+        return jax.tree.map(jnp.negative, (p, q))
 
 
 @final

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Any, NamedTuple
 
-from jaxtyping import Array, Float
+from jaxtyping import Array, Inexact
 
 from .._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
 from .._types import PhaseState
@@ -13,10 +13,11 @@ from ._tableau import Flow, SplittingTableau, Substep
 
 
 class Visit(NamedTuple):
-    """A substep and the variable that stays fixed during it: q in a kick, p in a drift."""
+    """A substep and the state before it."""
 
     substep: Substep
-    fixed: Float[Array, " *n"]
+    q: Inexact[Array, " *n"]
+    p: Inexact[Array, " *n"]
 
 
 class AbstractSplitting(AbstractEchoSolver):
@@ -79,20 +80,23 @@ class AbstractSplitting(AbstractEchoSolver):
         sequence = self.tableau.substeps
         for substep in reversed(sequence) if backward else sequence:
             tau = substep.length * dt
+            visits.append(Visit(substep, sums.value(q), sums.value(p)))
             if substep.flow is Flow.DRIFT:
-                visits.append(Visit(substep, sums.value(p)))
                 q, p = system.drift(q, p, tau, sums)
             else:
-                visits.append(Visit(substep, sums.value(q)))
                 q, p = system.kick(q, p, tau, input_at(substep.time), sums)
         return q, p, visits
 
     def action(self, system, visits, dt, input_at):
         total = 0.0 * dt
-        for substep, fixed in visits:
+        for substep, q, p in visits:
             tau = substep.length * dt
             if substep.flow is Flow.DRIFT:
-                total = total + tau * system.kinetic(fixed)
+                total = total + tau * self.drift_energy(system, q, p)
             else:
-                total = total + tau * system.potential(fixed, input_at(substep.time))
+                total = total + tau * system.potential(q, input_at(substep.time))
         return total
+
+    def drift_energy(self, system: Any, q: Array, p: Array) -> Inexact[Array, ""]:
+        """The energy whose flow the drift is: its derivatives by parameters stay constant."""
+        return system.kinetic(p)

@@ -6,22 +6,22 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Inexact, PyTree
 
 
 class AbstractSum(eqx.Module):
     """The arithmetic of x += increment."""
 
     @abstractmethod
-    def start(self, x: Float[Array, " ..."]) -> PyTree:
+    def start(self, x: Inexact[Array, " ..."]) -> PyTree:
         """What is carried for the variable `x`."""
 
     @abstractmethod
-    def value(self, carried: PyTree) -> Float[Array, " ..."]:
+    def value(self, carried: PyTree) -> Inexact[Array, " ..."]:
         """The variable."""
 
     @abstractmethod
-    def add(self, carried: PyTree, increment: Float[Array, " ..."]) -> PyTree:
+    def add(self, carried: PyTree, increment: Inexact[Array, " ..."]) -> PyTree:
         """The sum."""
 
 
@@ -82,7 +82,7 @@ class GridSum(AbstractSum):
         return jnp.where(jnp.abs(x) < self.limit, x, jnp.nan)
 
 
-def on_grid(x: Float[Array, " ..."], bits: int) -> Float[Array, " ..."]:
+def on_grid(x: Inexact[Array, " ..."], bits: int) -> Inexact[Array, " ..."]:
     """`x` rounded to a multiple of 2^-bits; its derivative is one (straight through)."""
     return _round(x, 2.0**bits)
 

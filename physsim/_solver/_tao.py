@@ -5,11 +5,11 @@ from typing import final
 import jax.numpy as jnp
 
 from .._types import PhaseState
-from ._base import AbstractSolver
+from ._base import AbstractEchoSolver
 
 
 @final
-class Tao(AbstractSolver):
+class Tao(AbstractEchoSolver):
     """Two copies of the system, each driving the other, bound together. Order 2, explicit.
 
     H(q, y) + H(x, p) + omega (|q - x|^2 + |p - y|^2) / 2 is a sum of three parts with exact
@@ -54,20 +54,44 @@ class Tao(AbstractSolver):
             "then. Use GaussLegendre4()"
         )
 
+    def check_echo(self, H):
+        # An echo flips both copies.
+        self.check(H)
+
     def start(self, system, y):
         return y, y
 
     def read(self, system, state):
         return state[0]
 
-    def step(self, system, state, dt, input_at, *, backward=False):
+    def substeps(self, system, state, dt, input_at, *, backward=False):
         # Time stands still in the exchange of the copies and advances in the binding.
         early, late = (1.0, 0.0) if backward else (0.0, 1.0)
-        state = _first(system, state, dt / 2, input_at(early))
-        state = _second(system, state, dt / 2, input_at(early))
+        visits = []
+        for flow, time in ((_first, early), (_second, early)):
+            visits.append(_visit(flow, time, state))
+            state = flow(system, state, dt / 2, input_at(time))
+        bound = state
         state = _bind(state, self.binding * dt)
-        state = _second(system, state, dt / 2, input_at(late))
-        return _first(system, state, dt / 2, input_at(late))
+        for flow, time in ((_second, late), (_first, late)):
+            visits.append(_visit(flow, time, state))
+            state = flow(system, state, dt / 2, input_at(time))
+        return state, [bound, *visits]
+
+    def action(self, system, visits, dt, input_at):
+        (one, two), *halves = visits
+        apart = jnp.sum((one.q - two.q) ** 2 + (one.p - two.p) ** 2, axis=0)
+        total = self.binding * dt * apart / 2
+        for y, time in halves:
+            total = total + dt / 2 * system(y.q, y.p, input_at(time))
+        return total
+
+
+def _visit(flow, time, state):
+    """(where the energy is evaluated, when): it stays the same along the flow."""
+    one, two = state
+    mixed = PhaseState(one.q, two.p) if flow is _first else PhaseState(two.q, one.p)
+    return mixed, time
 
 
 def _first(system, state, tau, u):

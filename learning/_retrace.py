@@ -1,0 +1,90 @@
+"""Lossy systems: the state led back by the inverse steps, its displacement by their adjoints.
+
+A step x -> Phi(x) with losses has an inverse, in which they are gain. Its adjoint Phi'^T leads
+lambda back, and in the clothes of an echo, delta = J S lambda, loses where the state gains:
+the echo of an arbitrary lossy system is the inverse system with the losses moved, in the
+displacement, from the momenta to the positions. No condition on G and R, and exact for the
+discrete run. The reconstructed state carries rounding that grows like exp(gamma T).
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from physsim import AbstractHamiltonian, PhaseState
+
+from ._echo import at_start
+from ._forward import cost_slope, run_forward
+from ._gradient import Gradients
+from ._problem import Problem
+from ._shares import Shares, add
+
+_TOLERANCE = 1e-3
+
+
+def check_retrace(H: AbstractHamiltonian) -> None:
+    """`ValueError` where a step has no inverse."""
+    if getattr(H, "temperature", None) is not None:
+        raise ValueError("a noisy run is not retraced: remove the temperature, or train without it")
+
+
+@eqx.filter_jit
+def retrace_gradient(problem: Problem) -> tuple[Float[Array, ""], Gradients]:
+    """(value, gradients) from a forward run and the way back."""
+    y0, pull_start = eqx.filter_vjp(problem.start, problem.H)
+    system, pull_system = eqx.filter_vjp(problem.solver.prepare, problem.H)
+    forward = run_forward(problem, system, y0, measure=False)
+    step_back = inverse_step(problem, system)
+
+    def one(carry, k, row):
+        state, by_state, sums = carry
+        by_state = add(by_state, cost_slope(problem, system, state, k, row))
+        state = step_back(state, k, row)
+        by_state, shares = pull_step(problem, system, state, by_state, k, row)
+        return (state, by_state, sums.plus(shares, k)), None
+
+    explicit = forward.explicit
+    sums = Shares(None, explicit.system, explicit.drive, explicit.held, explicit.dt)
+    start = (forward.state, jax.tree.map(jnp.zeros_like, forward.state), sums)
+    (state, by_state, sums), _ = problem.scan(one, start, reverse=True)
+    by_y0, sums = at_start(problem, system, y0, by_state, sums)
+    (from_start,), (from_system,) = pull_start(by_y0), pull_system(sums.system)
+    by_H = add(add(from_system, from_start), explicit.H)
+    gradients = Gradients(by_H, by_y0, sums.inputs(), sums.dt)
+    return forward.value, met_start(gradients, problem.solver.read(system, state), y0)
+
+
+def inverse_step(problem: Problem, system):
+    """(state after step k, k, row) -> state before it."""
+    dt, solver = problem.dt, problem.solver
+
+    def back(state, k, row):
+        return solver.step(
+            system, state, -dt, lambda c: problem.drive.at(row.inputs, k, c, dt), backward=True
+        )
+
+    return back
+
+
+def pull_step(problem: Problem, system, state, by_state, k, row):
+    """A gradient by the state after step k -> (that before it, the shares of the step)."""
+
+    def step(system, state, drive, held, dt):
+        return problem.solver.step(system, state, dt, lambda c: drive.at(held, k, c, dt))
+
+    _, pull = eqx.filter_vjp(step, system, state, problem.drive, row.inputs, problem.dt)
+    by_system, by_state, drive, held, dt = pull(by_state)
+    return by_state, Shares(None, by_system, drive, held, dt)
+
+
+def met_start(gradients: Gradients, end: PhaseState, y0: PhaseState) -> Gradients:
+    """`gradients`, or an error where the way back from the end does not meet the start."""
+    size = jnp.max(jnp.abs(jnp.stack([y0.q, y0.p])))
+    missed = jnp.max(jnp.abs(jnp.stack([end.q - y0.q, end.p - y0.p])))
+    return eqx.error_if(
+        gradients,
+        ~(missed <= _TOLERANCE * jnp.maximum(size, 1e-6)),
+        "the way back missed the start of the run: rounding grew by exp(gamma T) where losses "
+        "run as gain. Shorten the run, or use BPTT()",
+    )
