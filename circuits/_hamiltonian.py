@@ -191,11 +191,15 @@ class CircuitHamiltonian(AbstractDamped):
         columns = part.slope(part.incidence.T(driven), jnp.zeros(0, driven.dtype))
         return jnp.pad(columns, ((0, self.frame.num_charges - columns.shape[0]), (0, 0)))
 
+    def _link_resistances(self):
+        """R_r + K_RR R_t K_RR^T."""
+        across = _dense(self.frame.by_resistor, self.link_resistance)
+        inside = (across * self.tree_resistance[None, :]) @ across.T
+        return jnp.diag(self.link_resistance) + inside
+
     def _link(self):
         """Y."""
-        across = _dense(self.frame.by_resistor, self.link_resistance)
-        matrix = jnp.diag(self.link_resistance)
-        matrix = matrix + (across * self.tree_resistance[None, :]) @ across.T
+        matrix = self._link_resistances()
         identity = jnp.eye(matrix.shape[0], dtype=matrix.dtype)
         return jsl.cho_solve(jsl.cho_factor(matrix), identity)
 
@@ -246,6 +250,30 @@ class CircuitHamiltonian(AbstractDamped):
         passed = _dense(frame.by_resistor, self.link_resistance) * self.tree_resistance[None, :]
         series = jnp.diag(self.tree_resistance) - passed.T @ self._link() @ passed
         return jnp.pad(series, (missing, 0))
+
+    @property
+    def conductance_factor(self):
+        frame = self.frame
+        if not frame.link_resistors:
+            return None
+        root = jnp.linalg.cholesky(self._link_resistances())
+        across = jsl.solve_triangular(root, _dense(frame.by_charge, root), lower=True)
+        return jnp.pad(across, ((0, 0), (0, len(self.coordinates) - frame.num_charges)))
+
+    @property
+    def resistance_factor(self):
+        frame = self.frame
+        if not frame.tree_resistors:
+            return None
+        # R = (R_t^-1 + K_RR^T R_r^-1 K_RR)^-1.
+        across = _dense(frame.by_resistor, self.tree_resistance)
+        parallel = jnp.diag(1.0 / self.tree_resistance)
+        if frame.link_resistors:
+            parallel = parallel + across.T @ (across / self.link_resistance[:, None])
+        root = jnp.linalg.cholesky(parallel)
+        identity = jnp.eye(parallel.shape[0], dtype=parallel.dtype)
+        factor = jsl.solve_triangular(root, identity, lower=True)
+        return jnp.pad(factor, ((0, 0), (frame.num_charges, 0)))
 
     def leak(self, velocity, u):
         """The currents [n, *batch] that nonlinear resistors draw from the charges."""

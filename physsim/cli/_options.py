@@ -12,8 +12,12 @@ Integrator = Annotated[
     str,
     typer.Option(
         "--integrator",
-        help="StormerVerlet (order 2), Yoshida4 (4), SRKN11b (6), ... Default: the one that suits.",
+        help="StormerVerlet (order 2), Yoshida4 (4), SRKN11b (6), ...",
     ),
+]
+OptionalIntegrator = Annotated[
+    str | None,
+    typer.Option("--integrator", help="StormerVerlet, SRKN11b, ... Default: the one that suits."),
 ]
 _INTEGRATORS = (
     "StormerVerlet",

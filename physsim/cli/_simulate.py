@@ -8,7 +8,7 @@ import typer
 
 from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Integrator, Netlist, Out, integrator, quantity
+from ._options import Netlist, OptionalIntegrator, Out, integrator, quantity
 
 
 @app.command()
@@ -19,7 +19,7 @@ def simulate(
     save_every: Annotated[int | None, typer.Option(min=1, help="Steps between samples.")] = None,
     node: Annotated[list[str] | None, typer.Option(help="Node to plot; repeat for more.")] = None,
     format: Annotated[str, typer.Option(help="Waveform file: csv or nc (NetCDF).")] = "csv",
-    integrator_name: Integrator | None = None,
+    integrator_name: OptionalIntegrator = None,
     out: Out = "out",
 ) -> None:
     """Simulate a netlist; write waveforms, a plot and figures.
