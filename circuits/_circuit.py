@@ -14,11 +14,16 @@ import sympy
 
 from physsim import (
     AbstractSolver,
+    Choice,
     DivergenceError,
+    GaussLegendre4,
     NetworkHamiltonian,
+    Newton,
     PhaseState,
     default_solver,
     expected_step_error,
+    fastest_decay,
+    fastest_frequency,
     integrate,
     step_error,
     suggest_dt,
@@ -31,12 +36,12 @@ from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
 from ._initial import initial_voltages
 from ._netlist import Netlist, parse_netlist, read_netlist
 from ._normal_tree import NormalTree
-from ._plan import Plan, make_plan, seconds
+from ._plan import Plan, aligned, make_plan, seconds
 from ._quantities import Scales
 from ._readout import Readout
 from ._result import Result
 from ._scales import choose_scales
-from ._sources import SourceDrive, evaluate, shortest_time
+from ._sources import SourceDrive, evaluate, rhythm_of, shortest_time
 from ._values import with_values
 
 
@@ -68,7 +73,8 @@ class Circuit:
         other = copy.copy(self)
         other.hamiltonian = hamiltonian
         other.netlist = with_values(self.netlist, other.values())
-        other.__dict__.pop("expr", None)
+        for cached in ("expr", "method"):
+            other.__dict__.pop(cached, None)
         return other
 
     @property
@@ -137,8 +143,26 @@ class Circuit:
 
     @property
     def default_solver(self) -> AbstractSolver:
-        """The method that suits the circuit: SRKN11b, or another where that loses its order."""
-        return default_solver(self.hamiltonian).solver
+        """The method that suits the circuit: SRKN11b, or another where that loses its order.
+
+        Stiff losses, far faster than all oscillations, are left to an implicit method.
+        """
+        return self.method.solver
+
+    @functools.cached_property
+    def method(self) -> Choice:
+        """The default method, and why it was chosen."""
+        H = self.hamiltonian
+        if H.has_exact_flows and len(H.coordinates) <= _MAX_IMPLICIT:
+            u = jnp.zeros(len(H.input_names), self.y0.q.dtype)
+            omega = float(fastest_frequency(H, self.y0, u))
+            if omega and float(fastest_decay(H)) > _STIFF * omega:
+                return Choice(
+                    GaussLegendre4(Newton()),
+                    "some losses are far faster than all oscillations (stiff): Gauss-Legendre "
+                    "collocation is stable for any step (implicit, order 4)",
+                )
+        return default_solver(H)
 
     def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
         """A step (s) that resolves the sources and the fastest small motion about the start."""
@@ -177,8 +201,9 @@ class Circuit:
         plan_for = functools.partial(make_plan, self.netlist.tran, stop)
         try:
             if dt is None:
-                return self._resolved(solver, plan_for, save_every, progress)
-            plan = plan_for(seconds(dt, "dt"), save_every, every_step=True)
+                return self._resolved(solver, plan_for, save_every, progress, stop)
+            step = self._aligned(seconds(dt, "dt"), stop)
+            plan = plan_for(step, save_every, every_step=True)
             result = self._run(solver, plan, progress)
         except DivergenceError as error:
             raise error.in_units(self.scales.time, "s") from None
@@ -199,7 +224,7 @@ class Circuit:
         )
         return Result(self, solution, start=plan.start)
 
-    def _resolved(self, solver, plan_for, save_every, progress) -> Result:
+    def _resolved(self, solver, plan_for, save_every, progress, stop) -> Result:
         """The run with the longest step, of a falling series, that is accurate."""
         dt = self.suggest_dt(solver)
         whole = plan_for(dt, save_every)
@@ -207,7 +232,7 @@ class Circuit:
         target = _SLACK * expected_step_error(solver, _reference_angle(solver)) + _FLOOR
         error, plan = math.inf, plan_for(dt, save_every)
         for _ in range(_REFINEMENTS):
-            plan = plan_for(dt, save_every)
+            plan = plan_for(self._aligned(dt, stop), save_every)
             result = self._run(solver, plan, progress, throw=False)
             error = self._step_error(solver, result, plan)
             if error <= target:
@@ -216,6 +241,17 @@ class Circuit:
             dt = plan.dt / min(max(factor, 1.3), 8.0)
         self._warn(solver, error, target)
         return self._run(solver, plan, progress)
+
+    def _aligned(self, dt: float, stop: float | None) -> float:
+        """`dt`, shortened so that corners of waveforms fall between steps."""
+        corners = [t for signal in self.signals for t in rhythm_of(signal.waveform)]
+        if not corners:
+            return dt
+        tran = self.netlist.tran
+        ends = [stop] if stop is not None else []
+        if tran is not None:
+            ends += [tran.stop, tran.step] if stop is None else [tran.step]
+        return aligned(dt, [*corners, *ends])
 
     def _step_error(self, solver, result: Result, plan: Plan) -> float:
         dt = plan.dt / self.scales.time
@@ -236,6 +272,8 @@ _FLOOR = 1e-9
 _ROUGH = 1e-3
 _REFINEMENTS = 12
 _FEWEST_STEPS = 50
+_STIFF = 30.0
+_MAX_IMPLICIT = 128
 
 
 def _reference_angle(solver: AbstractSolver) -> float:

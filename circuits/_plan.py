@@ -1,6 +1,9 @@
 """When a circuit's run stops, and which of its steps are kept."""
 
+import functools
 import math
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from ._netlist import Tran
@@ -8,6 +11,8 @@ from ._number import parse_number
 
 _MAX_SAVES = 50_000_000
 _MAX_STEPS = 1_000_000_000_000
+_FINEST = 1_000_000
+_LONGEST_DETOUR = 4.0
 
 
 class Plan(NamedTuple):
@@ -49,6 +54,32 @@ def make_plan(
         saves = _count(stop / dt / save_every, _MAX_SAVES, "samples")
     num_steps = _count(float(saves) * save_every, _MAX_STEPS, "steps")
     return Plan(stop / num_steps, num_steps, save_every, start)
+
+
+def aligned(dt: float, times: Sequence[float]) -> float:
+    """At most `dt`: a step of which all `times` (s) are multiples, so that none is cut.
+
+    A corner of a waveform inside a step would cost the method its order. `dt` itself where
+    the times have no common step that is long enough.
+    """
+    usable = sorted({abs(t) for t in times if t and math.isfinite(t)})
+    if not usable:
+        return dt
+    unit = usable[-1]
+    parts = [Fraction(t / unit).limit_denominator(_FINEST) for t in usable]
+    if any(abs(float(part) * unit - t) > 1e-9 * t for part, t in zip(parts, usable, strict=True)):
+        return dt
+    common = functools.reduce(_common, parts)
+    step = float(common) * unit
+    if step < dt:
+        return step if step * _LONGEST_DETOUR >= dt else dt
+    return step / math.ceil(step / dt - 1e-9)
+
+
+def _common(a: Fraction, b: Fraction) -> Fraction:
+    """The greatest common divisor of two fractions."""
+    denominator = math.lcm(a.denominator, b.denominator)
+    return Fraction(math.gcd(int(a * denominator), int(b * denominator)), denominator)
 
 
 def _count(number: float, limit: int, what: str) -> int:

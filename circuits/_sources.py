@@ -228,6 +228,14 @@ def corners_of(waveform: Waveform) -> list[float]:
     return [waveform.delay] if isinstance(waveform, Sin) and waveform.delay > 0 else []
 
 
+def rhythm_of(waveform: Waveform) -> list[float]:
+    """Times (s) of which every corner of the waveform is a sum of multiples."""
+    if isinstance(waveform, Pulse):
+        times = [waveform.delay, waveform.rise, waveform.width, waveform.fall]
+        return times if waveform.period is None else [*times, waveform.period]
+    return corners_of(waveform)
+
+
 def amplitude(waveform: Waveform) -> float:
     """The largest value, in A or V."""
     if isinstance(waveform, DC):

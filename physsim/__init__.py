@@ -12,6 +12,7 @@ from ._compile import compile_scalar as compile_scalar
 from ._damping import AbstractDamped as AbstractDamped
 from ._damping import DampedHamiltonian as DampedHamiltonian
 from ._damping import damped as damped
+from ._default import Choice as Choice
 from ._default import default_solver as default_solver
 from ._diagnostics import energy_error as energy_error
 from ._diagnostics import reversal_error as reversal_error
@@ -77,6 +78,7 @@ from ._solver import Tao as Tao
 from ._solver import Yoshida4 as Yoshida4
 from ._solver import Yoshida6 as Yoshida6
 from ._solver import Yoshida8 as Yoshida8
+from ._step_size import fastest_decay as fastest_decay
 from ._step_size import fastest_frequency as fastest_frequency
 from ._step_size import suggest_dt as suggest_dt
 from ._symbolic import SymbolicHamiltonian as SymbolicHamiltonian

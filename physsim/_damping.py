@@ -165,6 +165,11 @@ class AbstractRelaxation(eqx.Module):
     resistances).
     """
 
+    @property
+    @abstractmethod
+    def fastest(self) -> Float[Array, ""]:
+        """The largest rate, per unit time."""
+
     @abstractmethod
     def travel(self, s: Float[Array, "n *batch"], tau: Float[Array, ""]) -> Array:
         """The integral of s over `tau`, from its value at the start."""
@@ -184,6 +189,10 @@ class DiagonalRelaxation(AbstractRelaxation):
 
     rates: Float[Array, " n"]
     losses: Float[Array, " n"]
+
+    @property
+    def fastest(self):
+        return jnp.max(jnp.abs(self.rates), initial=0.0)
 
     def travel(self, s, tau):
         return _rows(tau * _phi1(self.rates * tau), s) * s
@@ -208,6 +217,10 @@ class ModalRelaxation(AbstractRelaxation):
     factor: Float[Array, "r n"]
     coupled: Float[Array, "n r"]
     """A F^T."""
+
+    @property
+    def fastest(self):
+        return jnp.max(jnp.abs(self.spectrum.rates), initial=0.0)
 
     def travel(self, s, tau):
         inner = self.spectrum.apply(_travel, tau, self.factor @ s)
@@ -250,6 +263,10 @@ class SparseRelaxation(AbstractRelaxation):
     losses: Float[Array, " n"]
     slope: Slope
 
+    @property
+    def fastest(self):
+        return jnp.max(jnp.abs(self.rates), initial=0.0)
+
     def travel(self, s, tau):
         moved = _rows(self.losses * tau * tau * _phi2(self.rates * tau), s) * s
         return tau * s - self.slope.linear(moved)
@@ -270,6 +287,10 @@ class GyratingRelaxation(AbstractRelaxation):
     vectors: Inexact[Array, "n n"]
     inverse: Inexact[Array, "n n"]
     losses: Float[Array, "n n"]
+
+    @property
+    def fastest(self):
+        return jnp.max(jnp.abs(self.rates), initial=0.0)
 
     def travel(self, s, tau):
         factors = _phi1(self.rates * tau) * tau

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ._damping import AbstractDamped
 from ._errors import DivergenceError
 from ._hamiltonian import AbstractHamiltonian
 from ._solver import AbstractSolver
@@ -47,6 +48,15 @@ def fastest_frequency(
     return jnp.where(jnp.all(late > 0), jnp.sqrt(mean), 0.0)
 
 
+@eqx.filter_jit
+def fastest_decay(H: AbstractHamiltonian) -> Float[Array, ""]:
+    """The largest rate at which linear losses let a momentum or position relax, 0 without."""
+    if not isinstance(H, AbstractDamped) or H.is_lossless:
+        return jnp.zeros(())
+    found = [relaxation.fastest for relaxation in H.relaxations() if relaxation is not None]
+    return jnp.max(jnp.stack(found), initial=0.0) if found else jnp.zeros(())
+
+
 def _start(y):
     # Neighbours in antiphase are the fastest motion of most networks; the ramp and the
     # irregular part keep the start from being orthogonal to it in the others.
@@ -78,10 +88,13 @@ def suggest_dt(
     """A step with 100 force evaluations a period of the fastest small motion about `y`.
 
     For SRKN11b this is omega h = 0.75, about 8 steps a period. Never more than half the
-    stability limit, or 8 steps a period.
+    stability limit, or 8 steps a period. Losses that are faster than all oscillations
+    count like a frequency: a splitting resolves how the two act on each other.
     """
     u = jnp.zeros(len(H.input_names), y.q.dtype) if u is None else u
     omega = float(fastest_frequency(H, y, u))
+    if omega and math.isfinite(solver.stability_limit):
+        omega = max(omega, float(fastest_decay(H)))
     if omega == 0.0:
         return 1.0
     by_cost = 2 * math.pi * solver.force_evaluations / _FORCES_PER_PERIOD
