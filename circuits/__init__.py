@@ -25,6 +25,9 @@ from ._netlist import Tran as Tran
 from ._netlist import parse_netlist as parse_netlist
 from ._netlist import read_netlist as read_netlist
 from ._networks import ladder as ladder
+from ._networks import lattice as lattice
+from ._networks import random_graph as random_graph
+from ._networks import ring as ring
 from ._ngspice import NgspiceError as NgspiceError
 from ._ngspice import run_ngspice as run_ngspice
 from ._number import parse_number as parse_number
