@@ -47,6 +47,15 @@ class Branches:
         velocity, force = reactive.velocity(y.p), reactive.force(y.q, u)
         return H.tree_voltages(velocity, force, u, reactive.route)
 
+    def voltages_across(self, H, y, u, elements):
+        """From the first node of each element to its second."""
+        tree = self.tree
+        v = self._incidence(elements, (0, tree.num_fluxes))(self.tree_voltages(H, y, u))
+        inner = self._incidence(elements, (tree.num_fluxes, len(tree.tree)))
+        if not len(inner.rows):
+            return v
+        return v + inner(self.tree_inductor_voltages(H, y, u))
+
     def tree_inductor_voltages(self, H, y, u):
         """v = dF/dt at nodes that only inductors reach."""
 

@@ -34,11 +34,13 @@ from ._branches import Branches
 from ._build import Hamiltonian, build, signals
 from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
 from ._initial import initial_voltages
+from ._modes import CircuitModes, find_modes
 from ._netlist import Netlist, parse_netlist, read_netlist
 from ._normal_tree import NormalTree
 from ._plan import Plan, aligned, make_plan, seconds
 from ._quantities import Scales
 from ._readout import Readout
+from ._report import make_report
 from ._result import Result
 from ._scales import choose_scales
 from ._sources import SourceDrive, evaluate, rhythm_of, shortest_time
@@ -163,6 +165,19 @@ class Circuit:
                     "collocation is stable for any step (implicit, order 4)",
                 )
         return default_solver(H)
+
+    def report(self) -> str:
+        """What was chosen: states, what is conserved and eliminated, units, losses, and whether
+        the circuit is fit for echo learning."""
+        return make_report(self)
+
+    def modes(self, y: PhaseState | None = None) -> CircuitModes:
+        """Natural frequencies, Q, shapes, and the share of each element in their energy.
+
+        About the state `y`, or that of rest at the sources' values at t = 0 (of nonlinear
+        circuits without currents through resistors at rest).
+        """
+        return find_modes(self, y)
 
     def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
         """A step (s) that resolves the sources and the fastest small motion about the start."""

@@ -64,7 +64,7 @@ class Result:
     def stored_energy(self) -> Float[np.ndarray, " saves"]:
         """The energy in capacitors, inductors and junctions in J, without the sources' term."""
         circuit = self.circuit
-        stored = _stored(circuit.branches, circuit.hamiltonian, self.solution.ys, self._inputs)
+        stored = _stored(circuit.branches, circuit.hamiltonian, self.solution.ys, self.inputs)
         return np.asarray(stored)[self._keep] * self.circuit.scales.energy
 
     @property
@@ -73,14 +73,24 @@ class Result:
         return np.asarray(energy_error(self.solution))[self._keep]
 
     @functools.cached_property
-    def _inputs(self):
+    def inputs(self):
+        """The circuit's inputs at the samples, dimensionless [saves, m]."""
         drive, ts = self.circuit.drive, self.solution.ts
         return jnp.zeros((ts.size, 0), ts.dtype) if drive is None else jax.vmap(drive)(ts)
 
     def measure(self, readout: Readout) -> Float[np.ndarray, " saves"]:
         """A read-out of the circuit along the run, in SI."""
         H = self.circuit.hamiltonian
-        return np.asarray(_along(readout, H, self.solution.ys, self._inputs))[self._keep]
+        return np.asarray(_along(readout, H, self.solution.ys, self.inputs))[self._keep]
+
+    def ledger(self) -> "xarray.Dataset":
+        """Energy stored, dissipated and supplied by each element, in J, and what is left over.
+
+        Exact to the order of the samples: keep every step (`save_every=1`, or pass `dt`).
+        """
+        from ._ledger import make_ledger
+
+        return make_ledger(self)
 
     def to_xarray(self) -> "xarray.Dataset":
         """Node voltages [time, node], inductive currents [time, element] and the energy."""
@@ -118,7 +128,7 @@ class Result:
                 v = v + inner(branches.tree_inductor_voltages(H, y, u))
             return v
 
-        values = jax.jit(jax.vmap(of_state))(self.solution.ys, self._inputs)
+        values = jax.jit(jax.vmap(of_state))(self.solution.ys, self.inputs)
         return np.asarray(values)[self._keep] * circuit.scales.voltage
 
     def _currents(self):
@@ -141,7 +151,7 @@ class Result:
                 found += [c for _, c in branches.leak_currents(H, y, u)]
             return jnp.concatenate(found)
 
-        values = jax.jit(jax.vmap(of_state))(self.solution.ys, self._inputs)
+        values = jax.jit(jax.vmap(of_state))(self.solution.ys, self.inputs)
         labels = [name for part in names for name in part]
         return labels, np.asarray(values)[self._keep] * circuit.scales.current
 

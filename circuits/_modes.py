@@ -1,0 +1,155 @@
+"""Natural motions of a circuit: frequencies, decay, shapes, and where their energy is."""
+
+from typing import TYPE_CHECKING, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Complex, Float
+
+from physsim import PhaseState, operating_point
+
+from ._errors import NetlistError
+
+if TYPE_CHECKING:
+    import xarray
+
+    from ._circuit import Circuit
+
+_ROUNDING = 1e-9
+_MAX_COORDINATES = 1000
+
+
+@final
+class CircuitModes(eqx.Module):
+    """Small motions exp((-rate + 2 pi i frequency) t), ascending in frequency.
+
+    Motions that neither oscillate nor decay (conserved charges and fluxes) are left out.
+    """
+
+    frequencies: Float[np.ndarray, " modes"]
+    """In Hz, 0 for what only decays."""
+    rates: Float[np.ndarray, " modes"]
+    """In 1/s, positive where the motion decays."""
+    voltages: Complex[np.ndarray, "modes nodes"]
+    """Shapes: node voltages, the largest one being 1."""
+    participation: Float[np.ndarray, "modes elements"]
+    """The part of a mode's stored energy that is in each capacitor and inductor, on average."""
+    nodes: tuple[str, ...] = eqx.field(static=True)
+    elements: tuple[str, ...] = eqx.field(static=True)
+
+    @property
+    def q_factors(self) -> Float[np.ndarray, " modes"]:
+        """pi f / rate, infinite without losses."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.rates == 0, np.inf, np.pi * self.frequencies / self.rates)
+
+    @property
+    def stable(self) -> bool:
+        """Whether no motion grows."""
+        return bool(np.all(self.rates >= 0))
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """A labelled dataset [mode, node] and [mode, element]."""
+        import xarray
+
+        return xarray.Dataset(
+            {
+                "frequency": ("mode", self.frequencies, {"units": "Hz"}),
+                "rate": ("mode", self.rates, {"units": "1/s"}),
+                "q": ("mode", self.q_factors),
+                "voltage": (("mode", "node"), self.voltages),
+                "participation": (("mode", "element"), self.participation),
+            },
+            coords={"node": list(self.nodes), "element": list(self.elements)},
+        )
+
+
+def find_modes(circuit: "Circuit", y: PhaseState | None = None) -> CircuitModes:
+    """Modes about the state `y`, by default that of rest at the sources' values at t = 0."""
+    H, n = circuit.hamiltonian, len(circuit.hamiltonian.coordinates)
+    if n > _MAX_COORDINATES:
+        raise NetlistError(
+            f"{circuit.netlist.file} has {n} coordinates; modes are found densely, up to "
+            f"{_MAX_COORDINATES}"
+        )
+    u = jnp.zeros(0) if circuit.drive is None else circuit.drive(jnp.zeros(()))
+    y = _rest(circuit, u) if y is None else y
+    x = jnp.concatenate([y.q, y.p])
+    values, vectors = np.linalg.eig(np.asarray(_jacobian(H, x, u)))
+    size = _ROUNDING * max(abs(values).max(initial=0.0), 1e-300)
+    values = np.where(abs(values.real) < size, 1j * values.imag, values)
+    values = np.where(abs(values.imag) < size, values.real, values)
+    keep = (abs(values) > size) & (values.imag >= 0)
+    order = np.flatnonzero(keep)
+    order = order[np.lexsort((-values.real[order], values.imag[order]))]
+    values, vectors = values[order], vectors[:, order]
+    nodes = tuple(m for m in circuit.tree.nodes if circuit.tree.reference(m) != m)
+    voltages = _voltages(circuit, nodes, x, u, vectors)
+    elements, participation = _participation(circuit, x, u, vectors)
+    time = circuit.scales.time
+    return CircuitModes(
+        values.imag / (2 * np.pi * time), -values.real / time, voltages, participation,
+        nodes, elements,
+    )  # fmt: skip
+
+
+def _rest(circuit, u) -> PhaseState:
+    H = circuit.hamiltonian
+    if H.kinetic_is_quadratic and H.potential_is_quadratic:
+        zero = jnp.zeros(len(H.coordinates))
+        return PhaseState(zero, zero)
+    return operating_point(H.conservative, u=u)
+
+
+@eqx.filter_jit
+def _jacobian(H, x, u):
+    n = x.size // 2
+    return jax.jacfwd(lambda x: jnp.concatenate(H.vector_field(x[:n], x[n:], u)))(x)
+
+
+def _halves(vectors):
+    """Real and imaginary parts, as directions [2 modes, 2n]."""
+    return jnp.asarray(np.concatenate([vectors.real.T, vectors.imag.T]))
+
+
+def _voltages(circuit, nodes, x, u, vectors):
+    branches, H, tree = circuit.branches, circuit.hamiltonian, circuit.tree
+    paths = tree.incidence(((m, tree.reference(m)) for m in nodes), (0, tree.num_fluxes))
+    inner = tree.incidence(
+        ((m, tree.reference(m)) for m in nodes), (tree.num_fluxes, len(tree.tree))
+    )
+    n = x.size // 2
+
+    def read(x):
+        y = PhaseState(x[:n], x[n:])
+        v = paths(branches.tree_voltages(H, y, u))
+        return v + inner(branches.tree_inductor_voltages(H, y, u)) if len(inner.rows) else v
+
+    along = jax.jit(jax.vmap(lambda d: jax.jvp(read, (x,), (d,))[1]))(_halves(vectors))
+    real, imaginary = np.split(np.asarray(along), 2)
+    shapes = real + 1j * imaginary
+    if not shapes.size:
+        return shapes
+    largest = np.take_along_axis(shapes, abs(shapes).argmax(axis=1)[:, None], axis=1)
+    return shapes / np.where(largest == 0, 1.0, largest)
+
+
+def _participation(circuit, x, u, vectors):
+    """Second derivatives of every element's energy along the mode, normalised."""
+    branches, H, n = circuit.branches, circuit.hamiltonian, x.size // 2
+    names = []
+
+    def stored(x):
+        parts = branches.stored(H, PhaseState(x[:n], x[n:]), u)
+        names[:] = [name for labels, _ in parts for name in labels]
+        return jnp.concatenate([jnp.zeros(0, x.dtype), *(e for _, e in parts)])
+
+    def bent(d):
+        slope = lambda x: jax.jvp(stored, (x,), (d,))[1]  # noqa: E731
+        return jax.jvp(slope, (x,), (d,))[1]
+
+    energies = np.asarray(jax.jit(jax.vmap(bent))(_halves(vectors)))
+    total = sum(np.split(energies, 2))
+    return tuple(names), total / np.where(total.sum(1) == 0, 1.0, total.sum(1))[:, None]
