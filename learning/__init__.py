@@ -12,6 +12,15 @@ from ._domain import make_domain as make_domain
 from ._estimator import ComplexStep as ComplexStep
 from ._estimator import OneSided as OneSided
 from ._estimator import TwoSided as TwoSided
+from ._gates import AbstractGatedRNN as AbstractGatedRNN
+from ._gates import LeakyRNN as LeakyRNN
+from ._gates import MultiGateRNN as MultiGateRNN
+from ._gates import ScalarGateRNN as ScalarGateRNN
+from ._gates import leaky_rnn as leaky_rnn
+from ._gates import multi_gate_rnn as multi_gate_rnn
+from ._gates import plain_rnn as plain_rnn
+from ._gates import saturation as saturation
+from ._gates import scalar_gate_rnn as scalar_gate_rnn
 from ._gradient import AbstractGradient as AbstractGradient
 from ._gradient import Gradients as Gradients
 from ._metrics import MetricsFile as MetricsFile
@@ -25,3 +34,7 @@ from ._rhel import ReversibleAdjoint as ReversibleAdjoint
 from ._state import Update as Update
 from ._train import Fit as Fit
 from ._train import fit as fit
+from ._transport_products import Expansion as Expansion
+from ._transport_products import ScaledMatrix as ScaledMatrix
+from ._transport_products import expand_product as expand_product
+from ._transport_products import window_product as window_product
