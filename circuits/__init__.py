@@ -20,6 +20,12 @@ from ._ensemble import monte_carlo as monte_carlo
 from ._ensemble import sweep as sweep
 from ._errors import Location as Location
 from ._errors import NetlistError as NetlistError
+from ._finite_q import with_finite_q as with_finite_q
+from ._imperfections import Imperfections as Imperfections
+from ._imperfections import flipped as flipped
+from ._imperfections import mismatched as mismatched
+from ._imperfections import perturbed as perturbed
+from ._imperfections import quantised as quantised
 from ._measure import crossing as crossing
 from ._measure import delay as delay
 from ._measure import final as final
