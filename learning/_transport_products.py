@@ -16,40 +16,38 @@ from jaxtyping import Array, Float
 class ScaledMatrix(eqx.Module):
     """exp(log_scale) * matrix [n, n], the largest entry of `matrix` being 1 in size."""
 
-    matrix: Float[Array, "n n"]
-    log_scale: Float[Array, ""]
+    matrix: Float[Array, "*batch n n"]
+    log_scale: Float[Array, "*batch"]
 
     @property
-    def value(self) -> Float[Array, "n n"]:
+    def value(self) -> Float[Array, "*batch n n"]:
         """The product itself, which may over- or underflow."""
-        return jnp.exp(self.log_scale) * self.matrix
+        return jnp.exp(self.log_scale)[..., None, None] * self.matrix
 
 
-def identity(n: int, dtype) -> ScaledMatrix:
-    """The product of no factors."""
-    return ScaledMatrix(jnp.eye(n, dtype=dtype), jnp.zeros((), dtype))
+def identity(shape: tuple[int, ...], dtype) -> ScaledMatrix:
+    """Products of no factors, of shape [*batch, n, n]."""
+    unit = jnp.broadcast_to(jnp.eye(shape[-1], dtype=dtype), shape)
+    return ScaledMatrix(unit, jnp.zeros(shape[:-2], dtype))
 
 
-def times(factor: Float[Array, "n n"], product: ScaledMatrix) -> ScaledMatrix:
-    """One later factor more."""
-    return rescaled(factor @ product.matrix, product.log_scale)
-
-
-def rescaled(matrix: Float[Array, "n n"], log_scale: Float[Array, ""]) -> ScaledMatrix:
-    """The same with the largest entry of the matrix brought to 1; a zero matrix stays zero."""
+def times(factor: Float[Array, "*batch n n"], product: ScaledMatrix) -> ScaledMatrix:
+    """One later factor more; a product that is zero stays zero."""
+    matrix = factor @ product.matrix
     size = _size(matrix)
-    return ScaledMatrix(matrix / size, log_scale + jnp.log(size))
+    return ScaledMatrix(matrix / size[..., None, None], product.log_scale + jnp.log(size))
 
 
-def _size(*matrices):
-    size = jnp.max(jnp.abs(jnp.stack(matrices)))
+def _size(matrix):
+    """The largest entry of each, 1 where there is none."""
+    size = jnp.max(jnp.abs(matrix), axis=(-2, -1))
     return jnp.where(size == 0, jnp.ones_like(size), size)
 
 
 @jax.jit
 def window_product(factors: Float[Array, "h n n"]) -> ScaledMatrix:
     """factors[h-1] ... factors[1] factors[0]."""
-    start = identity(factors.shape[-1], factors.dtype)
+    start = identity(factors.shape[1:], factors.dtype)
     return jax.lax.scan(lambda product, J: (times(J, product), None), start, factors)[0]
 
 
@@ -92,7 +90,7 @@ def expand_product(
         R = (A + epsilon * B) @ R + epsilon**2 * (B @ Q)
         Q = A @ Q + B @ P
         P = A @ P
-        size = _size(P, Q, R)
+        size = jnp.max(jnp.abs(jnp.stack([P, Q, R])))
         return (P / size, Q / size, R / size, log_scale + jnp.log(size)), None
 
     zero = jnp.zeros((n, n), dtype)

@@ -1,0 +1,121 @@
+"""What is transported: maps z' = F(z, x), their runs, and the energy as a metric of their states.
+
+F is a pytree whose array leaves are its parameters: a gated network, a step of an integrator
+(`HamiltonianMap`), or any equinox module. One with a method `jacobian(z, x)` is asked for dF/dz;
+of others it is found by forward differentiation.
+"""
+
+from collections.abc import Callable
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from physsim import AbstractHamiltonian, DivergenceError
+
+Map = Callable[[Any, Any], Any]
+
+_ROUNDING = 1e-10
+
+
+@eqx.filter_jit
+def run_map(F: Map, z0: Float[Array, " n"], inputs: PyTree) -> Float[Array, "states n"]:
+    """z_0, z_1 = F(z_0, inputs[0]), ...; `inputs` is a pytree with a leading axis [T]."""
+
+    def step(z, x):
+        z = F(z, x)
+        return z, z
+
+    return jnp.concatenate([z0[None], jax.lax.scan(step, z0, inputs)[1]])
+
+
+def jacobian_of(F: Map) -> Map:
+    """(z, x) -> dF/dz [n, n], analytic where F has it."""
+    return getattr(F, "jacobian", None) or jax.jacfwd(F)
+
+
+def check_map(F: Map, z: Float[Array, " n"], x: PyTree) -> None:
+    """`ValueError` unless F maps z to its own shape and can be differentiated by it."""
+    name = type(F).__name__
+    shape = eqx.filter_eval_shape(F, z, x)
+    if getattr(shape, "shape", None) != z.shape or shape.dtype != z.dtype:
+        raise ValueError(
+            f"{name} must map a state {z.dtype}{list(z.shape)} to one like it, got {shape}"
+        )
+    if hasattr(F, "jacobian"):
+        return
+    try:
+        eqx.filter_eval_shape(lambda z: jax.jvp(lambda s: F(s, x), (z,), (z,)), z)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ValueError(
+            f"{name} has no forward derivative by its state: give it a method jacobian(z, x), or "
+            f"make it of operations that JAX can differentiate ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def check_states(states: Float[Array, "states n"], inputs: PyTree) -> None:
+    """`ValueError` for shapes that don't fit, `DivergenceError` for states that aren't finite."""
+    if states.ndim != 2 or len(states) < 2:
+        raise ValueError(f"states must have shape (steps + 1, n), got {states.shape}")
+    steps = len(states) - 1
+    for x in jax.tree.leaves(inputs):
+        if x.ndim < 1 or len(x) != steps:
+            raise ValueError(
+                f"inputs must have a leading axis of {steps}, one entry a step; got {x.shape}"
+            )
+    finite = np.isfinite(np.asarray(states))
+    if not finite.all():
+        step, coordinate = np.argwhere(~finite)[0]
+        raise DivergenceError(
+            f"the run is not finite from step {step} on, first in coordinate {coordinate}: "
+            "nothing can be said of its transport. Shorten the run, or its steps"
+        )
+
+
+@final
+class ReducedMap(eqx.Module):
+    """A map of z = basis^T y for a map of y, where F does not see what the basis leaves out.
+
+    In a circuit these are fluxes that no inductor feels (all of them in an RC network) and
+    coordinates without a momentum: they only follow, and store no energy.
+    """
+
+    F: Map
+    basis: Float[Array, "m n"]
+    """Orthonormal columns; not a parameter."""
+
+    def __call__(self, z, x):
+        basis = jax.lax.stop_gradient(self.basis)
+        return basis.T @ self.F(basis @ z, x)
+
+
+def energy_metric(
+    H: AbstractHamiltonian, z: Float[Array, " m"], u: Float[Array, " inputs"]
+) -> Float[Array, "m m"]:
+    """The second derivatives of the energy by z = (q, p): the metric of small motions.
+
+    A lossless linear circuit keeps lengths in it; in the Euclidean norm it seems to amplify.
+    """
+    n = z.size // 2
+    return jax.hessian(lambda z: H(z[:n], z[n:], u))(z)
+
+
+def live_basis(hessians: Float[Array, "k m m"]) -> Float[Array, "m n"]:
+    """An orthonormal basis of the directions in which some of these energies are curved.
+
+    Coordinates are kept as they are where leaving out others is enough.
+    """
+    matrices = np.asarray(hessians)
+    squares = np.einsum("kij,klj->il", matrices, matrices)
+    scale = np.abs(squares).max(initial=0.0)
+    if scale == 0:
+        raise ValueError("the energy is flat at these states: there is nothing to measure by")
+    live = np.diag(squares) > _ROUNDING**2 * scale
+    values, vectors = np.linalg.eigh(squares[np.ix_(live, live)])
+    basis = np.eye(len(squares))[:, live]
+    if values[0] <= _ROUNDING * values[-1]:
+        basis = basis @ vectors[:, values > _ROUNDING * values[-1]]
+    return jnp.asarray(basis, hessians.dtype)

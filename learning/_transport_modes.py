@@ -1,0 +1,45 @@
+"""The modes of a map, by which the phase of credit is told."""
+
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float
+
+_DEFECTIVE = 1e10
+
+
+@final
+class MapModes(eqx.Module):
+    """Eigenvectors of a Jacobian: J right = right diag(values), left^H right = 1.
+
+    Of complex pairs the member above the real axis; the slowest to decay come first.
+    """
+
+    values: Complex[Array, " k"]
+    right: Complex[Array, "n k"]
+    left: Complex[Array, "n k"]
+
+    def time_constants(self) -> Float[np.ndarray, " k"]:
+        """-1 / ln |value|, in steps; infinite for what does not decay, negative for growth."""
+        with np.errstate(divide="ignore"):
+            rates = -np.log(np.abs(np.asarray(self.values)))
+            return np.where(np.abs(rates) < 1e-12, np.inf, 1 / rates)
+
+
+def map_modes(jacobian: Float[Array, "n n"], most: int = 8) -> MapModes:
+    """The modes of one step's Jacobian; `ValueError` where it has no full set of them."""
+    J = np.asarray(jacobian)
+    values, right = np.linalg.eig(J)
+    if np.linalg.cond(right) > _DEFECTIVE:
+        raise ValueError(
+            "the Jacobian has no full set of eigenvectors (a critically damped or a free motion): "
+            "modal rates are not defined there"
+        )
+    left = np.linalg.inv(right).conj().T
+    order = np.lexsort((values.imag, -np.abs(values)))
+    order = order[values[order].imag >= -1e-12][:most]
+    dtype = np.result_type(J.dtype, np.complex64)
+    kept = (values[order], right[:, order], left[:, order])
+    return MapModes(*(jnp.asarray(x.astype(dtype)) for x in kept))
