@@ -58,3 +58,4 @@ from ._waveforms import PWL as PWL
 from ._waveforms import Exp as Exp
 from ._waveforms import Pulse as Pulse
 from ._waveforms import Sin as Sin
+from ._operating_point import OperatingPoint as OperatingPoint

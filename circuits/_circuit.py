@@ -4,13 +4,15 @@ import copy
 import functools
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
+from jaxtyping import Complex
 
 from physsim import (
     AbstractSolver,
@@ -30,13 +32,18 @@ from physsim import (
     symbolic,
 )
 
+from ._ac import ac, admittance, impedance, transfer
+from ._ac_sensitivity import ac_sensitivity
 from ._branches import Branches
 from ._build import Hamiltonian, build, signals
 from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
 from ._initial import initial_voltages
+from ._mna_linear import Frequencies, Port
 from ._modes import CircuitModes, find_modes
 from ._netlist import Netlist, parse_netlist, read_netlist
+from ._noise_spectrum import noise
 from ._normal_tree import NormalTree
+from ._operating_point import OperatingPoint, operating_point
 from ._plan import Plan, aligned, make_plan, seconds
 from ._quantities import Scales
 from ._readout import Readout
@@ -45,6 +52,9 @@ from ._result import Result
 from ._scales import choose_scales
 from ._sources import SourceDrive, evaluate, rhythm_of, shortest_time
 from ._values import with_values
+
+if TYPE_CHECKING:
+    import xarray
 
 
 @final
@@ -180,6 +190,97 @@ class Circuit:
         return find_modes(self, y)
 
     def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
+    def op(self) -> OperatingPoint:
+        """The DC operating point, all sources at their values at t = 0 (a SIN at its offset).
+
+        Capacitors are open and inductive branches shorts. A loop of inductive branches keeps the
+        flux of the start (`ic=`, `phase=`, mutual inductances included), nodes that only
+        capacitors hold keep their charge (`ic=`, `.ic`). Nonlinear elements are solved for by
+        Newton's method from their initial phases, fluxes and charges: of several operating points
+        these choose.
+
+        Raises `NetlistError`, naming the elements, for a loop of voltage sources and inductors or
+        a cutset of current sources and capacitors, in which something rises for ever, and where
+        Newton's method finds no solution.
+        """
+        return operating_point(self.netlist)
+
+    def ac(
+        self, outputs: str | Sequence[str] = (), frequencies: Frequencies = None
+    ) -> "xarray.Dataset":
+        """Complex amplitudes (V or A) of `outputs` over `frequency`, driven by all AC sources.
+
+        `outputs` are such as `v(out)`, `v(a,b)` or `i(L1)`; none stand for all node voltages.
+        `frequencies` are in Hz, a `circuits.Ac`, or None for the `.ac` card. Nonlinear elements
+        are linearised about the operating point. An amplitude a stands for Re(a e^(2 pi i f t)).
+
+        Raises `NetlistError` where no source has an AC amplitude, at a resonance without loss
+        (with its frequency), and as `op` does.
+        """
+        return ac(self.netlist, outputs, frequencies)
+
+    def transfer(
+        self, source: str, output: str, frequencies: Frequencies = None
+    ) -> Complex[np.ndarray, " f"]:
+        """`output` (V or A) for an amplitude of one (V or A) of `source`, the others at rest.
+
+        Whatever the netlist's AC amplitudes are. Raises `NetlistError` as `ac` does.
+        """
+        return transfer(self.netlist, source, output, frequencies)
+
+    def impedance(
+        self, ports: Port | Sequence[Port], frequencies: Frequencies = None
+    ) -> Complex[np.ndarray, "f ..."]:
+        """Z (Ohm) of one port, a pair of nodes: [f]; of several ports: [f, port, port].
+
+        Z[p, q] is the voltage of port p where 1 A flows into the first node of port q. All
+        sources are at rest: voltage sources short, current sources open. Raises `NetlistError`
+        as `ac` does, and for a port between parts that nothing connects.
+        """
+        return impedance(self.netlist, ports, frequencies)
+
+    def admittance(
+        self, ports: Port | Sequence[Port], frequencies: Frequencies = None
+    ) -> Complex[np.ndarray, "f ..."]:
+        """Y (S) of one port or several: the current into port p where port q is held at 1 V.
+
+        The other ports are held at 0 V. It exists where `impedance` may not, of an element in
+        series between two ports for instance. Raises `NetlistError` as `ac` does.
+        """
+        return admittance(self.netlist, ports, frequencies)
+
+    def noise(
+        self,
+        output: str,
+        frequencies: Frequencies = None,
+        *,
+        source: str | None = None,
+        temperature: float | None = None,
+    ) -> "xarray.Dataset":
+        """The one-sided spectral density of thermal noise at `output`, in V^2/Hz or A^2/Hz.
+
+        `total` is over `frequency` (Hz), `by_resistor` over `frequency` and `resistor`, and with
+        a `source` `referred` is the density at that source which would make the same at the
+        output. A resistor's current has the density 4 k T / R (Johnson and Nyquist, 1928).
+        `temperature` (K) is that of the netlist (`.temp`) where None, and 300.15 K without.
+
+        A nonlinear resistor is taken with its differential conductance at the operating point; a
+        negative one is not in equilibrium with anything: it counts as noiseless, with a
+        `NetlistWarning`. Raises `NetlistError` as `ac` does, for a temperature below 0 K, and
+        for a source that does not reach the output.
+        """
+        return noise(self.netlist, output, frequencies, source, temperature)
+
+    def ac_sensitivity(self, output: str, frequencies: Frequencies = None) -> "xarray.DataArray":
+        """Derivatives of the complex `output` by every value: [frequency, value], in SI.
+
+        Values are named as in `values`, AC magnitudes of sources `V1.ac`; inductances of coupled
+        coils move at a fixed coefficient. The operating point of a nonlinear circuit moves with
+        the values. Two solves a frequency give all, by the adjoint network (Director and
+        Rohrer, 1969). Raises `NetlistError` as `ac` does.
+        """
+        return ac_sensitivity(self.netlist, output, frequencies)
+
         """A step (s) that resolves the sources and the fastest small motion about the start."""
         solver = self.default_solver if solver is None else solver
         u = None if self.drive is None else self.drive(jnp.zeros((), self.y0.q.dtype))
