@@ -189,7 +189,6 @@ class Circuit:
         """
         return find_modes(self, y)
 
-    def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
     def op(self) -> OperatingPoint:
         """The DC operating point, all sources at their values at t = 0 (a SIN at its offset).
 
@@ -281,6 +280,7 @@ class Circuit:
         """
         return ac_sensitivity(self.netlist, output, frequencies)
 
+    def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
         """A step (s) that resolves the sources and the fastest small motion about the start."""
         solver = self.default_solver if solver is None else solver
         u = None if self.drive is None else self.drive(jnp.zeros((), self.y0.q.dtype))
