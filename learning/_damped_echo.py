@@ -12,13 +12,13 @@ are the strongest. Readings pair displacements of the echoes with the adjoint of
 dL/dG of a conductance is minus the displaced flux times the velocity.
 """
 
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from physsim import (
     AbstractDamped,
@@ -31,13 +31,13 @@ from physsim import (
     is_traced,
 )
 
-from ._echo import at_start, echo_solver, moved
+from ._echo import echo_solver, moved
 from ._estimator import AbstractEstimator
-from ._forward import cost_slope, run_forward
-from ._gradient import Gradients
+from ._forward import Forward, cost_slope
 from ._problem import Problem
 from ._retrace import check_retrace, inverse_step, met_start, pull_step
-from ._shares import Shares, add
+from ._shares import Shares
+from ._way_back import AbstractWayBack
 
 _COMMUTES = 1e-9
 
@@ -132,13 +132,25 @@ def _decay(D: Float[Array, "n n"], t: Float[Array, ""]) -> Decay:
     return Decay(jsl.expm(-t * D), jsl.expm(t * D))
 
 
-@eqx.filter_jit
-def damped_echo(problem: Problem, estimator: AbstractEstimator):
-    """(value, gradients) from a forward run and echoes with gain."""
+@final
+class DampedEcho(AbstractWayBack):
+    """Echoes with gain, nudged as `estimator` says."""
+
+    estimator: AbstractEstimator
+
+    @property
+    def measures(self):
+        return True
+
+    def __call__(self, problem, system, forward, start):
+        return _run_damped(problem, system, forward, start, self.estimator)
+
+
+def _run_damped(
+    problem: Problem, system: Any, forward: Forward, start: PyTree, estimator: AbstractEstimator
+) -> tuple[PyTree, Shares]:
+    """(dL/d what is carried at the start, all other shares) from echoes with gain."""
     solver = echo_solver(problem)
-    y0, pull_start = eqx.filter_vjp(problem.start, problem.H)
-    system, pull_system = eqx.filter_vjp(solver.prepare, problem.H)
-    forward = run_forward(problem, system, y0, measure=True)
     strength = estimator.strength(forward.sizes, problem.num_steps)
     D = _rates(problem.H)
     step, one_step = _gain_step(problem, system), _decay(D, problem.dt)
@@ -155,19 +167,15 @@ def damped_echo(problem: Problem, estimator: AbstractEstimator):
 
     explicit = forward.explicit
     sums = Shares(None, explicit.system, explicit.drive, explicit.held, explicit.dt)
-    start = (
+    end = (
         estimator.lift(solver.flip(forward.state)),
         _decay(D, problem.num_steps * problem.dt),
         sums,
     )
-    (lifted, _, sums), _ = problem.scan(one, start, reverse=True)
+    (lifted, _, sums), _ = problem.scan(one, end, reverse=True)
     by_state = solver.conjugate(estimator.displacement(lifted, strength))
-    by_y0, sums = at_start(problem, system, y0, by_state, sums)
-    (from_start,), (from_system,) = pull_start(by_y0), pull_system(sums.system)
-    by_H = add(add(from_system, from_start), explicit.H)
-    gradients = Gradients(by_H, by_y0, sums.inputs(), sums.dt)
-    end = solver.flip(estimator.centre(lifted))
-    return forward.value, met_start(gradients, solver.read(system, end), y0)
+    shares = Shares(explicit.H, sums.system, sums.drive, sums.held, sums.dt)
+    return met_start((by_state, shares), solver.flip(estimator.centre(lifted)), start)
 
 
 def _gain_step(problem: Problem, system):

@@ -28,10 +28,10 @@ from physsim import AbstractDrive, AbstractEchoSolver, Parity, reversed_paramete
 
 from ._analytic import require_analytic
 from ._estimator import AbstractEstimator, ComplexStep
-from ._forward import Forward, cost_slope, run_forward
-from ._gradient import Gradients
+from ._forward import Forward, cost_slope
 from ._problem import Problem
 from ._shares import Shares, add, slope, zeros
+from ._way_back import AbstractWayBack
 
 
 @final
@@ -68,24 +68,25 @@ def make_return(problem: Problem, parity: Parity) -> tuple[Return, Callable[[PyT
     return Return(moving, energy, parity.input_signs(names)), pull
 
 
-@eqx.filter_jit
-def echo_gradient(problem: Problem, estimator: AbstractEstimator, parity: Parity):
-    """(value, gradients) from one forward run and the echoes of `estimator`."""
-    y0, pull_start = eqx.filter_vjp(problem.start, problem.H)
-    system, pull_system = eqx.filter_vjp(problem.solver.prepare, problem.H)
-    forward = run_forward(problem, system, y0, measure=estimator.measures)
-    by_state, shares, by_energy = run_echo(problem, system, forward, estimator, parity)
-    by_y0, shares = at_start(problem, system, y0, by_state, shares)
-    (from_start,) = pull_start(by_y0)
-    (from_system,) = pull_system(shares.system)
-    by_H = add(add(by_energy, from_system), add(from_start, shares.H))
-    return forward.value, Gradients(by_H, by_y0, shares.inputs(), shares.dt)
+@final
+class Echo(AbstractWayBack):
+    """The flipped run through the system reversed, nudged as `estimator` says."""
+
+    estimator: AbstractEstimator
+    parity: Parity
+
+    @property
+    def measures(self):
+        return self.estimator.measures
+
+    def __call__(self, problem, system, forward, start):
+        return run_echo(problem, system, forward, self.estimator, self.parity)
 
 
 def run_echo(
     problem: Problem, system: Any, forward: Forward, estimator: AbstractEstimator, parity: Parity
-) -> tuple[PyTree, Shares, PyTree]:
-    """(dL/d what is carried at the start, explicit and other shares, dL/dH by the energy)."""
+) -> tuple[PyTree, Shares]:
+    """(dL/d what is carried at the start, all other shares) from the echoes."""
     back, pull_energy = make_return(problem, parity)
     strength = estimator.strength(forward.sizes, problem.num_steps)
     numbers = estimator.adapt((problem, system, back))
@@ -108,20 +109,8 @@ def run_echo(
     (lifted, sums), _ = problem.scan(one, (start, sums), reverse=True)
     (by_energy,) = pull_energy(sums.system)
     by_state = solver.conjugate(estimator.displacement(lifted, strength))
-    shares = Shares(explicit.H, explicit.system, sums.drive, sums.held, sums.dt)
-    return by_state, shares, by_energy
-
-
-def at_start(problem: Problem, system: Any, y0: Any, by_state: PyTree, shares: Shares):
-    """(dL/dy0, shares) with what the start owes to the system, in its own coordinates."""
-    _, pull = eqx.filter_vjp(problem.solver.start, system, y0)
-    by_system, by_y0 = pull(by_state)
-    return by_y0, eqx.tree_at(
-        lambda s: s.system,
-        shares,
-        add(shares.system, by_system),
-        is_leaf=lambda x: x is shares.system,
-    )
+    by_H = add(explicit.H, by_energy)
+    return by_state, Shares(by_H, explicit.system, sums.drive, sums.held, sums.dt)
 
 
 def echo_solver(problem: Problem) -> AbstractEchoSolver:

@@ -7,9 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact, PyTree
 
-from physsim import PhaseState
-
-from ._problem import Problem, Row
+from ._problem import Cotangents, Problem, Row
 from ._shares import Shares, slope, zeros
 
 
@@ -33,8 +31,8 @@ class Forward(eqx.Module):
     sizes: Sizes | None
 
 
-def run_forward(problem: Problem, system: Any, y0: PhaseState, *, measure: bool) -> Forward:
-    """Run forward; sum the cost and its derivatives at fixed states."""
+def run_forward(problem: Problem, system: Any, start: PyTree, *, measure: bool) -> Forward:
+    """Run forward from what is carried at the start; sum the cost and its derivatives."""
     dt, solver = problem.dt, problem.solver
 
     def one(carry, k, row):
@@ -54,9 +52,7 @@ def run_forward(problem: Problem, system: Any, y0: PhaseState, *, measure: bool)
     zero = jnp.zeros((), dt.dtype)
     nothing = zeros(Shares(problem.H, system, problem.drive, problem.rows.inputs, dt))
     sizes = Sizes(zero, zero) if measure else None
-    (state, value, sums, sizes), _ = problem.scan(
-        one, (solver.start(system, y0), zero, nothing, sizes)
-    )
+    (state, value, sums, sizes), _ = problem.scan(one, (start, zero, nothing, sizes))
     return Forward(state, value, sums, sizes)
 
 
@@ -67,6 +63,8 @@ def state_cost(problem: Problem, H, system, state, drive, row: Row, k, dt) -> In
 
 def cost_slope(problem: Problem, system: Any, state: PyTree, k: Any, row: Row) -> PyTree:
     """The cost's derivative by what the method carries after step k."""
+    if isinstance(problem.cost, Cotangents):
+        return problem.cost.after(k)
     (by_state,) = slope(
         lambda state: state_cost(
             problem, problem.H, system, state, problem.drive, row, k, problem.dt
@@ -80,12 +78,13 @@ def _sizes(problem, system, state, k, row) -> Sizes:
     by_state, change = jax.jvp(
         lambda state: cost_slope(problem, system, state, k, row), (state,), (state,)
     )
-    return Sizes(_largest(by_state), _largest(change))
+    return Sizes(largest(by_state), largest(change))
 
 
 def _larger(a: Sizes, b: Sizes) -> Sizes:
     return jax.tree.map(jnp.maximum, a, b)
 
 
-def _largest(tree):
+def largest(tree: PyTree) -> Inexact[Array, ""]:
+    """The largest entry of any array, without its sign."""
     return jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(tree)]))

@@ -27,6 +27,24 @@ class Row(eqx.Module):
 
 
 @final
+class Cotangents(eqx.Module):
+    """A cost known by its derivatives alone, by what is carried after every `every` steps."""
+
+    rows: PyTree
+    """What is carried, with a leading axis [K / every]."""
+    every: int = eqx.field(static=True)
+
+    def after(self, k: Int[Array, ""]) -> PyTree:
+        """The derivative by what is carried after step `k` (counted from 0)."""
+        if self.every == 1:
+            return jax.tree.map(lambda x: x[k], self.rows)
+        at, left = jnp.divmod(k + 1, self.every)
+        return jax.tree.map(
+            lambda x: jnp.where(left == 0, x[at - 1], jnp.zeros_like(x[0])), self.rows
+        )
+
+
+@final
 class Problem(eqx.Module):
     """Arguments of a gradient method, checked; `rows` has a leading axis [K]."""
 

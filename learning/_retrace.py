@@ -7,18 +7,19 @@ displacement, from the momenta to the positions. No condition on G and R, and ex
 discrete run. The reconstructed state carries rounding that grows like exp(gamma T).
 """
 
+from typing import final
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import PyTree
 
-from physsim import AbstractHamiltonian, PhaseState
+from physsim import AbstractHamiltonian
 
-from ._echo import at_start
-from ._forward import cost_slope, run_forward
-from ._gradient import Gradients
+from ._forward import cost_slope, largest
 from ._problem import Problem
 from ._shares import Shares, add
+from ._way_back import AbstractWayBack
 
 _TOLERANCE = 1e-3
 
@@ -29,30 +30,26 @@ def check_retrace(H: AbstractHamiltonian) -> None:
         raise ValueError("a noisy run is not retraced: remove the temperature, or train without it")
 
 
-@eqx.filter_jit
-def retrace_gradient(problem: Problem) -> tuple[Float[Array, ""], Gradients]:
-    """(value, gradients) from a forward run and the way back."""
-    y0, pull_start = eqx.filter_vjp(problem.start, problem.H)
-    system, pull_system = eqx.filter_vjp(problem.solver.prepare, problem.H)
-    forward = run_forward(problem, system, y0, measure=False)
-    step_back = inverse_step(problem, system)
+@final
+class Retrace(AbstractWayBack):
+    """The state by the inverse of each step, the gradient by its adjoint."""
 
-    def one(carry, k, row):
-        state, by_state, sums = carry
-        by_state = add(by_state, cost_slope(problem, system, state, k, row))
-        state = step_back(state, k, row)
-        by_state, shares = pull_step(problem, system, state, by_state, k, row)
-        return (state, by_state, sums.plus(shares, k)), None
+    def __call__(self, problem, system, forward, start):
+        step_back = inverse_step(problem, system)
 
-    explicit = forward.explicit
-    sums = Shares(None, explicit.system, explicit.drive, explicit.held, explicit.dt)
-    start = (forward.state, jax.tree.map(jnp.zeros_like, forward.state), sums)
-    (state, by_state, sums), _ = problem.scan(one, start, reverse=True)
-    by_y0, sums = at_start(problem, system, y0, by_state, sums)
-    (from_start,), (from_system,) = pull_start(by_y0), pull_system(sums.system)
-    by_H = add(add(from_system, from_start), explicit.H)
-    gradients = Gradients(by_H, by_y0, sums.inputs(), sums.dt)
-    return forward.value, met_start(gradients, problem.solver.read(system, state), y0)
+        def one(carry, k, row):
+            state, by_state, sums = carry
+            by_state = add(by_state, cost_slope(problem, system, state, k, row))
+            state = step_back(state, k, row)
+            by_state, shares = pull_step(problem, system, state, by_state, k, row)
+            return (state, by_state, sums.plus(shares, k)), None
+
+        explicit = forward.explicit
+        sums = Shares(None, explicit.system, explicit.drive, explicit.held, explicit.dt)
+        end = (forward.state, jax.tree.map(jnp.zeros_like, forward.state), sums)
+        (state, by_state, sums), _ = problem.scan(one, end, reverse=True)
+        shares = Shares(explicit.H, sums.system, sums.drive, sums.held, sums.dt)
+        return met_start((by_state, shares), state, start)
 
 
 def inverse_step(problem: Problem, system):
@@ -78,10 +75,10 @@ def pull_step(problem: Problem, system, state, by_state, k, row):
     return by_state, Shares(None, by_system, drive, held, dt)
 
 
-def met_start(gradients: Gradients, end: PhaseState, y0: PhaseState) -> Gradients:
+def met_start(gradients: PyTree, end: PyTree, start: PyTree) -> PyTree:
     """`gradients`, or an error where the way back from the end does not meet the start."""
-    size = jnp.max(jnp.abs(jnp.stack([y0.q, y0.p])))
-    missed = jnp.max(jnp.abs(jnp.stack([end.q - y0.q, end.p - y0.p])))
+    size = largest(start)
+    missed = largest(jax.tree.map(jnp.subtract, end, start))
     return eqx.error_if(
         gradients,
         ~(missed <= _TOLERANCE * jnp.maximum(size, 1e-6)),

@@ -1,25 +1,25 @@
 """Gradients from echoes."""
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
 
 from physsim import Parity
 
-from ._damped_echo import check_gain, damped_echo
-from ._echo import echo_gradient
+from ._damped_echo import DampedEcho, check_gain
+from ._echo import Echo
 from ._estimator import AbstractEstimator, ComplexStep, Tangent, TwoSided
-from ._gradient import AbstractGradient
 from ._refusal import check_lossless, check_method, check_parity, find_parity, is_canonical
-from ._retrace import check_retrace, retrace_gradient
+from ._retrace import Retrace, check_retrace
+from ._way_back import AbstractEcho
 
 _EPSILON = {8: 1e-6, 4: 1e-3}
 
 
 @final
-class RHEL(AbstractGradient):
+class RHEL(AbstractEcho):
     """Recurrent Hamiltonian Echo Learning as hardware does it: three passes.
 
     Forward, flip, and two echoes nudged by +epsilon and -epsilon. `epsilon` is the largest
@@ -59,19 +59,15 @@ class RHEL(AbstractGradient):
             raise ValueError("an echo with gain runs in real numbers: use TwoSided or OneSided")
         check_gain(H, solver, find_parity(H, self.parity))
 
-    def evaluate(self, problem):
-        parity = find_parity(problem.H, self.parity)
-        if self.gain and not problem.H.is_lossless:
-            return damped_echo(problem, self._estimator(problem))
-        return echo_gradient(problem, self._estimator(problem), parity)
-
-    def _estimator(self, problem) -> Any:
-        dtype = problem.dt.dtype
-        return self.estimator(jnp.asarray(self.epsilon or _EPSILON[dtype.itemsize], dtype))
+    def way_back(self, H, dtype):
+        epsilon = jnp.asarray(self.epsilon or _EPSILON[jnp.dtype(dtype).itemsize], dtype)
+        if self.gain and not H.is_lossless:
+            return DampedEcho(self.estimator(epsilon))
+        return Echo(self.estimator(epsilon), find_parity(H, self.parity))
 
 
 @final
-class ReversibleAdjoint(AbstractGradient):
+class ReversibleAdjoint(AbstractEcho):
     """The echo in the limit of small nudges: exact to rounding, constant memory.
 
     With losses or gyrators the state is led back by the inverse of each step and the
@@ -88,7 +84,5 @@ class ReversibleAdjoint(AbstractGradient):
         else:
             check_retrace(H)
 
-    def evaluate(self, problem):
-        if is_canonical(problem.H):
-            return echo_gradient(problem, Tangent(), find_parity(problem.H, self.parity))
-        return retrace_gradient(problem)
+    def way_back(self, H, dtype):
+        return Echo(Tangent(), find_parity(H, self.parity)) if is_canonical(H) else Retrace()

@@ -7,15 +7,16 @@ import pytest
 import learning
 import physsim
 from learning._bptt import _bptt
-from learning._echo import echo_gradient
+from learning._echo import Echo
 from learning._estimator import Tangent, TwoSided
 from learning._problem import make_problem
+from learning._way_back import gradient_on
 
 from .systems import CASES, driven_tanks
 
 METHODS = {
-    "RHEL": lambda p: echo_gradient(p, TwoSided(jnp.asarray(1e-6)), physsim.Parity()),
-    "ReversibleAdjoint": lambda p: echo_gradient(p, Tangent(), physsim.Parity()),
+    "RHEL": lambda p: gradient_on(p, Echo(TwoSided(jnp.asarray(1e-6)), physsim.Parity())),
+    "ReversibleAdjoint": lambda p: gradient_on(p, Echo(Tangent(), physsim.Parity())),
 }
 
 
