@@ -5,7 +5,6 @@ so do those of every island of nodes that only capacitors hold. For such a combi
 C x' + G x = b leaves y C x as it was at the start: that closes the system.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +112,7 @@ def _islands(mna: Mna, nodes: Nodes, drive: np.ndarray):
     return rows, [[(row, 1) for row in island] for island in members.values()]
 
 
-def _crossing(mna: Mna, inside: Mapping[str, float]) -> list:
+def _crossing(mna: Mna, inside: dict) -> list:
     """Capacitors and current sources between nodes of different values."""
     blocking = [e for e in mna.netlist.elements if isinstance(e, _BLOCKING)]
     return [e for e in blocking if len({inside[n] for n in e.nodes}) > 1]

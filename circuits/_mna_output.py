@@ -47,16 +47,19 @@ def find_output(mna: Mna, quantity: str, slopes: Slopes) -> Output:
     Raises `NetlistError` for another quantity, an unknown name, and the voltage between
     nodes that nothing connects.
     """
-    match = _QUANTITY.fullmatch(quantity)
-    if not match:
-        raise NetlistError(f"expected v(node), v(node,node) or i(element), got {quantity!r}")
-    inside = match.group(2).strip()
-    if match.group(1).lower() == "i":
+    what, inside = parse_quantity(quantity)
+    if what == "i":
         return _current(mna, inside, slopes)
-    nodes = [part.strip() for part in inside.split(",")]
-    if len(nodes) > 2:
-        raise NetlistError(f"a voltage is between two nodes at most, got {quantity!r}")
-    return Output(f"v({','.join(nodes)})", "V", between(mna, *nodes), np.zeros(mna.size))
+    nodes = inside.split(",")
+    return Output(f"v({inside})", "V", between(mna, *nodes), np.zeros(mna.size))
+
+
+def parse_quantity(quantity: str) -> tuple[str, str]:
+    """`v` or `i`, and what is in its parentheses, without blanks."""
+    match = _QUANTITY.fullmatch(quantity)
+    if not match or match.group(2).count(",") > (match.group(1) in "vV"):
+        raise NetlistError(f"expected v(node), v(node,node) or i(element), got {quantity!r}")
+    return match.group(1).lower(), ",".join(part.strip() for part in match.group(2).split(","))
 
 
 def between(mna: Mna, plus: str, minus: str | None = None) -> np.ndarray:
