@@ -1,0 +1,91 @@
+"""A block of a stack: norm, unit, GELU, gated linear unit, skip; channels first.
+
+All of it but the unit's core is pointwise in time. Signals have shape [channels, *batch], where
+*batch is (time, series) or anything else.
+"""
+
+import math
+from typing import NamedTuple, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Inexact, PRNGKeyArray
+
+from ._unit import AbstractHRU, Projection, along
+
+_SMALL = 1e-5
+
+
+@final
+class LayerNorm(eqx.Module):
+    """Mean 0 and variance 1 over the channels at each time, then scaled and shifted."""
+
+    scale: Float[Array, " H"]
+    shift: Float[Array, " H"]
+
+    def __call__(self, u: Inexact[Array, "H *batch"]) -> Inexact[Array, "H *batch"]:
+        centred = u - jnp.mean(u, 0, keepdims=True)
+        size = jax.lax.rsqrt(jnp.mean(centred**2, 0, keepdims=True) + _SMALL)
+        return along(self.scale, u) * (centred * size) + along(self.shift, u)
+
+
+class Keep(NamedTuple):
+    """Which channels dropout keeps in a block, scaled by 1 / (1 - rate): one mask a series.
+
+    A mask holds for all times of a series, so a sweep back in time needs nothing stored.
+    """
+
+    mixed: Float[Array, "H series"]
+    gated: Float[Array, "H series"]
+
+
+@final
+class Block(eqx.Module):
+    """u -> u + GLU(GELU(C q + D v)), v = norm(u), q the positions of the unit driven by v."""
+
+    norm: LayerNorm
+    unit: AbstractHRU
+    C: Float[Array, "H n"]
+    D: Float[Array, " H"]
+    gate: Projection
+
+    def enter(self, u: Inexact[Array, "H *batch"]) -> tuple[Array, Array]:
+        """(v, what drives the unit's core)."""
+        v = self.norm(u)
+        return v, self.unit.projection(v)
+
+    def leave(
+        self,
+        q: Inexact[Array, "n *batch"],
+        u: Inexact[Array, "H *batch"],
+        v: Inexact[Array, "H *batch"],
+        keep: Keep | None = None,
+    ) -> Inexact[Array, "H *batch"]:
+        """The block's output."""
+        mixed = jax.nn.gelu(jnp.tensordot(self.C, q, 1) + along(self.D, v) * v)
+        value, gate = jnp.split(self.gate(_kept(mixed, keep, 0)), 2)
+        return u + _kept(value * jax.nn.sigmoid(gate), keep, 1)
+
+
+def _kept(x, keep: Keep | None, which: int):
+    return x if keep is None else x * jnp.expand_dims(keep[which], 1)
+
+
+def make_block(unit: AbstractHRU, *, key: PRNGKeyArray) -> Block:
+    """Random read-out and gate around `unit`, whose signals are the block's channels."""
+    channels, modes = len(unit.input_names), len(unit.coordinates)
+    read_key, skip_key, gate_key = jax.random.split(key, 3)
+    return Block(
+        LayerNorm(jnp.ones(channels), jnp.zeros(channels)),
+        unit,
+        jax.random.normal(read_key, (channels, modes)) / math.sqrt(modes),
+        jax.random.normal(skip_key, (channels,)),
+        make_projection(channels, 2 * channels, key=gate_key),
+    )
+
+
+def make_projection(signals: int, outputs: int, *, key: PRNGKeyArray) -> Projection:
+    """Random matrix of variance 1 / signals, no offset."""
+    B = jax.random.normal(key, (outputs, signals)) / math.sqrt(signals)
+    return Projection(B, jnp.zeros(outputs))
