@@ -69,12 +69,21 @@ class Transport(eqx.Module):
         """ln |det M| / lag: 0 where volumes are kept, negative with losses."""
         return self.log_det / jnp.asarray(self.lags, self.log_det.dtype)[:, None]
 
+    def frequency_shear(self) -> Float[Array, "L W"]:
+        """(sigma_1 - 1 / sigma_1) / lag: A d omega / d A per step, of lossless oscillations.
+
+        A shear by s, what a frequency that depends on the amplitude A makes of neighbours, has
+        singular values of product 1 and difference |s|, in coordinates (dA, A d phase).
+        """
+        lags = jnp.asarray(self.lags, self.log_gain.dtype)[:, None]
+        return 2 * jnp.sinh(self.log_gain) / lags
+
 
 def transport(
     F: Map,
     states: Float[Array, "states n"],
     inputs: PyTree,
-    lags: Sequence[Any],
+    lags: Sequence[int] | Int[np.ndarray, " lags"],
     metric: Metric = None,
     *,
     cotangent: Callable[[Any], Any] | Float[Array, " n"] | None = None,
@@ -121,11 +130,11 @@ def transport(
     return result
 
 
-def check_lags(lags: Sequence[Any], steps: int) -> Int[np.ndarray, " L"]:
+def check_lags(lags: Sequence[int] | Int[np.ndarray, " lags"], steps: int) -> Int[np.ndarray, " L"]:
     """Sorted lags; `ValueError` unless they are whole and 1 to `steps` - 1."""
     given = np.unique(np.asarray(lags))
-    if not given.size or given.dtype.kind not in "iu":
-        raise ValueError(f"lags must be whole numbers of steps, got {list(lags)}")
+    if not given.size:
+        raise ValueError("no lags are given")
     if given[0] < 1:
         raise ValueError(f"a lag is at least 1 step, got {given[0]}")
     if given[-1] >= steps:

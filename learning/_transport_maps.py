@@ -1,7 +1,7 @@
 """What is transported: maps z' = F(z, x), their runs, and the energy as a metric of their states.
 
-F is a pytree whose array leaves are its parameters: a gated network, a step of an integrator
-(`HamiltonianMap`), or any equinox module. One with a method `jacobian(z, x)` is asked for dF/dz;
+F is a pytree whose array leaves are its parameters: a gated network, a step of an integrator on
+a Hamiltonian, or any equinox module. One with a method `jacobian(z, x)` is asked for dF/dz;
 of others it is found by forward differentiation.
 """
 
@@ -14,7 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from physsim import AbstractHamiltonian, DivergenceError
+from physsim import (
+    AbstractDrive,
+    AbstractHamiltonian,
+    AbstractSolver,
+    DivergenceError,
+    PhaseState,
+)
 
 Map = Callable[[Any, Any], Any]
 
@@ -76,20 +82,40 @@ def check_states(states: Float[Array, "states n"], inputs: PyTree) -> None:
 
 
 @final
-class ReducedMap(eqx.Module):
-    """A map of z = basis^T y for a map of y, where F does not see what the basis leaves out.
+class StepMap(eqx.Module):
+    """One step of an integrator as a map of z, its parameters being the values of `H`.
 
-    In a circuit these are fluxes that no inductor feels (all of them in an RC network) and
-    coordinates without a momentum: they only follow, and store no energy.
+    Without a `basis` z is (q, p) in one vector [2n]; with one, (q, p) is basis @ z: what the
+    basis leaves out must not matter to the motion. In a circuit that are fluxes that no inductor
+    feels (all of them in an RC network) and coordinates without a momentum, which only follow.
+    x is (k, row): the number of the step, and the row of held inputs or None, as
+    `physsim.make_drive` gives them with its `drive`.
     """
 
-    F: Map
-    basis: Float[Array, "m n"]
+    H: AbstractHamiltonian
+    solver: AbstractSolver
+    drive: AbstractDrive
+    dt: float | Float[Array, ""] = eqx.field(converter=jnp.asarray)
+    basis: Float[Array, "m n"] | None = None
     """Orthonormal columns; not a parameter."""
 
     def __call__(self, z, x):
         basis = jax.lax.stop_gradient(self.basis)
-        return basis.T @ self.F(basis @ z, x)
+        full = z if basis is None else basis @ z
+        n = full.size // 2
+        (k, row), dt = x, self.dt.astype(z.dtype)
+        system = self.solver.prepare(self.H)
+        state = self.solver.start(system, PhaseState(full[:n], full[n:]))
+        state = self.solver.step(system, state, dt, lambda c: self.drive.at(row, k, c, dt))
+        y = self.solver.read(system, state)
+        moved = jnp.concatenate([y.q, y.p])
+        return moved if basis is None else basis.T @ moved
+
+    def parameters(self) -> "StepMap":
+        """A tree of booleans that marks the values of the Hamiltonian."""
+        marked = jax.tree.map(eqx.is_inexact_array, self.H)
+        rest = jax.tree.map(lambda _: False, self)
+        return eqx.tree_at(lambda F: F.H, rest, marked)
 
 
 def energy_metric(

@@ -38,7 +38,8 @@ def map_modes(jacobian: Float[Array, "n n"], most: int = 8) -> MapModes:
             "modal rates are not defined there"
         )
     left = np.linalg.inv(right).conj().T
-    order = np.lexsort((values.imag, -np.abs(values)))
+    # Moduli that differ by rounding alone are equal: then the lowest frequency comes first.
+    order = np.lexsort((values.imag, -np.round(np.abs(values), 10)))
     order = order[values[order].imag >= -1e-12][:most]
     dtype = np.result_type(J.dtype, np.complex64)
     kept = (values[order], right[:, order], left[:, order])

@@ -1,0 +1,155 @@
+"""A circuit and its run, as a map whose transport can be looked at."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import learning
+from circuits import Circuit, Readout
+from physsim import PhaseState, make_drive
+
+_SAMPLED = 20
+_PER_DECADE = 8
+
+
+@dataclass(frozen=True)
+class CircuitTarget:
+    """A run of `F`; the state z is (q, p) without what stores no energy, dimensionless."""
+
+    circuit: Circuit
+    readout: Readout
+    F: learning.StepMap
+    states: Any
+    inputs: Any
+    metric: Any
+    """Second derivatives of the energy where the run starts."""
+    dt: float
+    """In s."""
+    top: int = field(default=10)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.circuit.hamiltonian.parameter_names()
+
+    @property
+    def cotangent(self) -> "ReadoutSlope":
+        """z -> the derivative of the read-out (V or A) by z."""
+        H, u = self.circuit.hamiltonian, _inputs_at_start(self.circuit)
+        return ReadoutSlope(self.readout, H, self.F.basis, u)
+
+    def transport(self, lags, windows: int = 8, modes: Any = True) -> learning.Transport:
+        """Transport along the run; sensitivities are those of the read-out."""
+        return learning.transport(
+            self.F, self.states, self.inputs, lags, self.metric, cotangent=self.cotangent,
+            parameters=self.F.parameters(), windows=windows, top=self.top, modes=modes,
+        )  # fmt: skip
+
+    def relative_sensitivity(self, result: learning.Transport) -> np.ndarray:
+        """d read-out / d ln value [L, P]: by a relative change, which is how values are trained."""
+        leaves = jax.tree.leaves(result.sensitivity)
+        flat = np.concatenate([np.asarray(x).reshape(len(result.lags), -1) for x in leaves], 1)
+        values = [np.ravel(x) for x in jax.tree.leaves(self.circuit.hamiltonian)]
+        return flat * np.abs(np.concatenate(values))
+
+    def with_circuit(self, circuit: Circuit) -> "CircuitTarget":
+        """The run of the same circuit with other values: same steps, from its own start."""
+        F = eqx.tree_at(lambda F: F.H, self.F, circuit.hamiltonian)
+        start = self.F.basis.T @ _flat(circuit.y0)
+        states = learning.run_map(F, start, self.inputs)
+        return replace(self, circuit=circuit, F=F, states=states)
+
+    def lags(self) -> list[int]:
+        """Spread evenly on a logarithmic scale, from one step to half the run."""
+        return spread_lags(len(self.states) // 2)
+
+
+@final
+class ReadoutSlope(eqx.Module):
+    """z -> d read-out / dz, in SI, at the inputs of the start."""
+
+    readout: Readout
+    H: Any
+    basis: Any
+    u: Any
+
+    def __call__(self, z):
+        def measured(z):
+            full = self.basis @ z
+            n = full.size // 2
+            return self.readout(self.H, PhaseState(full[:n], full[n:]), self.u)
+
+        return jax.grad(measured)(z)
+
+
+def spread_lags(longest: int) -> list[int]:
+    count = max(2, math.ceil(_PER_DECADE * math.log10(max(longest, 2))))
+    return sorted({round(x) for x in np.geomspace(1, max(longest, 1), count)})
+
+
+def circuit_target(
+    circuit: Circuit,
+    measure: str | None = None,
+    t_end: float | None = None,
+    dt: float | None = None,
+    solver: Any = None,
+    most_steps: int = 20_000,
+) -> CircuitTarget:
+    """The run of `circuit` to `t_end` with steps of at most `dt` (s), by default the netlist's.
+
+    Raises `ValueError` where no end is known, or the run would take too many steps.
+    """
+    solver = circuit.default_solver if solver is None else solver
+    end = circuit.netlist.tran.stop if t_end is None and circuit.netlist.tran else t_end
+    if end is None:
+        raise ValueError("how long? give --t-end, or the netlist a .tran card")
+    step = min(circuit.suggest_dt(solver), end / 50) if dt is None else dt
+    steps = math.ceil(end / step - 1e-9)
+    if steps > most_steps:
+        raise ValueError(
+            f"{steps} steps are too many to carry Jacobians over (at most {most_steps}): give a "
+            "shorter --t-end or a longer --dt"
+        )
+    step = end / steps
+    dtype = circuit.y0.q.dtype
+    drive, rows = make_drive(circuit.drive, circuit.hamiltonian, steps, dtype)
+    inputs = (jnp.arange(steps), rows)
+    solver.check(circuit.hamiltonian)
+    whole = learning.StepMap(circuit.hamiltonian, solver, drive, step / circuit.scales.time)
+    states = learning.run_map(whole, _flat(circuit.y0), inputs)
+    curvatures = _curvatures(circuit, states)
+    basis = learning.live_basis(curvatures)
+    F = eqx.tree_at(lambda F: F.basis, whole, basis, is_leaf=lambda x: x is None)
+    metric = basis.T @ curvatures[0] @ basis
+    return CircuitTarget(circuit, _readout(circuit, measure), F, states @ basis, inputs, metric,
+                         step)  # fmt: skip
+
+
+def _curvatures(circuit, states):
+    """Second derivatives of the energy at rest, and along the run."""
+    u = _inputs_at_start(circuit)
+    H = circuit.hamiltonian.conservative
+    at = np.unique(np.linspace(0, len(states) - 1, _SAMPLED).astype(int))
+    sampled = jnp.concatenate([jnp.zeros_like(states[:1]), states[at]])
+    return jax.jit(jax.vmap(lambda z: learning.energy_metric(H, z, u)))(sampled)
+
+
+def _inputs_at_start(circuit):
+    if circuit.drive is None:
+        return jnp.zeros(0, circuit.y0.q.dtype)
+    return circuit.drive(jnp.zeros((), circuit.y0.q.dtype))
+
+
+def _flat(y: PhaseState):
+    return jnp.concatenate([y.q, y.p])
+
+
+def _readout(circuit: Circuit, measure: str | None) -> Readout:
+    if measure is None:
+        nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
+        measure = f"v({nodes[-1]})"
+    return circuit.readout(measure)
