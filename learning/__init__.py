@@ -65,6 +65,11 @@ from ._hssm import AbstractHRU as AbstractHRU
 from ._hssm import HamiltonianUnit as HamiltonianUnit
 from ._hssm import Projection as Projection
 from ._imperfect_echo import EchoErrors as EchoErrors
+from ._imperfection_study import FIT as FIT
+from ._imperfection_study import FidelityMap as FidelityMap
+from ._imperfection_study import Sweep as Sweep
+from ._imperfection_study import best_epsilon as best_epsilon
+from ._imperfection_study import sweep_imperfections as sweep_imperfections
 from ._metrics import MetricsFile as MetricsFile
 from ._nudge_size import NudgeSize as NudgeSize
 from ._nudge_size import nudge_size as nudge_size
@@ -95,6 +100,7 @@ from ._parallel import choose_solver as choose_solver
 from ._parallel import solve as solve
 from ._record import EchoRecord as EchoRecord
 from ._record import record_echo as record_echo
+from ._refusal import lossy_names as lossy_names
 from ._rhel import RHEL as RHEL
 from ._rhel import ReversibleAdjoint as ReversibleAdjoint
 from ._robustness import Fidelity as Fidelity

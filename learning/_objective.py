@@ -76,6 +76,10 @@ class Objective(eqx.Module):
         u = problem.drive.at(first, jnp.zeros((), int), 0.0, problem.dt)
         check_start(self.H, self.solver, problem.start(self.H), u, self.dt)
 
+    def label(self, sample: Samples | None) -> Any:
+        """What the loss of an `Outcome` is told of a run."""
+        return _joined(self.shared, sample).labels
+
     def value(self, z: Float[Array, " P"], samples: Samples | None) -> Float[Array, ""]:
         """The mean cost of `samples`, or the cost of the one run there is."""
         H = self.hamiltonian(z)
@@ -104,15 +108,14 @@ class Objective(eqx.Module):
     def _value(self, H, sample):
         outcome = self.cost
         if isinstance(outcome, Outcome):
-            label = _joined(self.shared, sample).labels
-            return outcome.loss(add_up(self.problem(H, sample), outcome.features), label)
+            totals = add_up(self.problem(H, sample), outcome.features)
+            return outcome.loss(totals, self.label(sample))
         return add_up(self.problem(H, sample), self.cost)
 
     def _slope(self, method, H, sample):
         problem = self.problem(H, sample)
         if isinstance(self.cost, Outcome):
-            label = _joined(self.shared, sample).labels
-            return outcome_gradient(method, problem, self.cost, label)
+            return outcome_gradient(method, problem, self.cost, self.label(sample))
         value, gradients = method.evaluate(problem)
         return value, gradients.params
 

@@ -97,6 +97,24 @@ class Trainer:
         after = self.circuit.with_hamiltonian(fit.hamiltonian)
         return Trained(task, goal, fit, before, after, seconds[0])
 
+    def objective(self, seed: int) -> tuple[learning.Objective, Any]:
+        """(what is minimised, the runs to learn from) of one seed, without training."""
+        goal = GOALS[self.task.goal](self.task, self.circuit, seed)
+        before = spread_values(self.circuit, self.chosen, self.task.spread, seed)
+        data = self._data(goal)
+        domain = learning.make_domain(
+            before.hamiltonian,
+            trainable=self.chosen.trainable,
+            lower=self.chosen.lower,
+            upper=self.chosen.upper,
+        )
+        shared = learning.Samples(data["inputs"], data["targets"])
+        objective = learning.Objective(
+            before.hamiltonian, domain, goal.experiment.solver, self.circuit.initial_state,
+            goal.cost, data["dt"], data["num_steps"], shared,
+        )  # fmt: skip
+        return objective, data["samples"]
+
     def _data(self, goal: AbstractGoal) -> dict[str, Any]:
         """What is run: shared by all samples, or each sample's own."""
         import jax.numpy as jnp

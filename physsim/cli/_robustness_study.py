@@ -1,0 +1,252 @@
+"""A task and a planned machine: what is swept, and what it comes to."""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+
+import learning
+from learning import EchoErrors, FidelityMap, Machines, NudgeSize, Sweep
+from physsim import integrate, progress_bar
+
+from ._optimiser import make_optimiser
+from ._robustness_verdict import verdict
+from ._task import read_task
+from ._training import Trainer
+
+_BOLTZMANN = 1.380649e-23
+EPSILONS = np.logspace(-4, 0, 9)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A planned machine in SI, and how much is to be computed."""
+
+    quality: float | None
+    temperature: float
+    drift: float
+    mismatch: float
+    flip_gain: float
+    flip_delay: float
+    flip_jitter: float
+    readout_noise: float
+    adc_bits: int | None
+    dac_bits: int | None
+    seeds: int
+    samples: int
+    updates: int
+
+    def __post_init__(self):
+        if self.quality is not None and not self.quality > 0:
+            raise ValueError(f"--quality must be positive, got {self.quality}")
+        if self.temperature and self.quality is None:
+            raise ValueError("--temperature is noise of losses: it needs --quality")
+
+
+class Units(NamedTuple):
+    """What turns `EchoErrors`, which are dimensionless, into what a designer knows.
+
+    The angular frequency is 1 / sqrt(L C), geometric means of the circuit's values: its unit.
+    """
+
+    time: float
+    """In s."""
+    energy: float
+    """In J."""
+    angle: float
+    """omega T: radians at that frequency in one run."""
+    power: float
+    """The mean energy of a momentum in the run, dimensionless, over the run's time."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that was found."""
+
+    plan: Plan
+    units: Units
+    machine: EchoErrors
+    base: FidelityMap
+    """The planned machine itself, at one level."""
+    maps: list[FidelityMap]
+    nudges: NudgeSize
+    losses: dict[str, float]
+    """Before training, after training by the true gradient, and by the machine's echoes."""
+    blame: str
+    """The imperfection without which the planned machine would be best, empty if ideal."""
+    lossy: str
+    """The circuit's own losses."""
+
+    @property
+    def epsilon(self) -> float:
+        """The best nudge of the planned machine."""
+        return learning.best_epsilon(self.base.epsilons, self.base.cosine[0])
+
+    @property
+    def fit(self) -> bool:
+        return bool(self.base.best[0] >= learning.FIT)
+
+    @property
+    def verdict(self) -> str:
+        return verdict(self)
+
+    def figures(self) -> dict[str, Any]:
+        """All numbers, with levels in the units of `shown`."""
+        return {
+            "fit": self.fit,
+            "verdict": self.verdict,
+            "machine": asdict(self.plan),
+            "omega_times_run": self.units.angle,
+            "epsilon": self.epsilon,
+            "cosine": float(self.base.best[0]),
+            "norm_ratio": float(self.base.ratio[0, int(np.argmax(self.base.cosine[0]))]),
+            "losses": self.losses,
+            "epsilons": EPSILONS.tolist(),
+            "maps": {m.sweep.field: _figures(m, self.units) for m in self.maps},
+            "best_epsilon": {
+                "readout_noise": self.nudges.levels.tolist(),
+                "predicted": self.nudges.predicted.tolist(),
+                "measured": [None if math.isnan(x) else x for x in self.nudges.measured],
+                "slope": None if math.isnan(self.nudges.slope) else self.nudges.slope,
+            },
+        }
+
+
+def _figures(found: FidelityMap, units: Units) -> dict[str, Any]:
+    return {
+        "level": [shown(found.sweep.field, x, units) for x in found.sweep.levels],
+        "cosine": found.cosine.tolist(),
+        "norm_ratio": found.ratio.tolist(),
+        "loss": [x if math.isfinite(x) else None for x in found.loss.tolist()],
+    }
+
+
+def shown(field: str, level: float, units: Units) -> float:
+    """A level as people give it: Q, energy taken up over energy, seconds, bits or a share."""
+    if field == "loss":
+        return 1.0 / level
+    if field == "diffusion":
+        return level / units.power
+    return level * units.time if field in ("flip_delay", "flip_jitter") else float(level)
+
+
+def _sweeps(units: Units) -> list[Sweep]:
+    """From mild to severe, in the Hamiltonian's units."""
+    return [
+        Sweep("loss", np.logspace(-2, 1, 7) / units.angle),
+        Sweep("diffusion", np.logspace(-11, 1, 7) * units.power),
+        Sweep("drift", np.logspace(-4, -1, 7)),
+        Sweep("mismatch", np.logspace(-6, -1, 6)),
+        Sweep("flip_gain", np.logspace(-3, 0, 7)),
+        Sweep("flip_delay", np.logspace(-3, 0, 7)),
+        Sweep("flip_jitter", np.logspace(-5, 0, 6)),
+        Sweep("readout_noise", np.logspace(-6, 0, 7)),
+        Sweep("adc_bits", np.array([24.0, 20.0, 16.0, 12.0, 10.0, 8.0, 6.0])),
+        Sweep("dac_bits", np.array([12.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.0])),
+    ]
+
+
+def study(path: Path, plan: Plan) -> Study:
+    """Run the sweeps, trainings and the search for the best nudge, with a progress bar."""
+    task = read_task(path)
+    task = replace(task, gradient=task.gradient | {"method": "BPTT"})
+    trainer = Trainer(task)
+    objective, samples = trainer.objective(task.seed)
+    samples = samples if samples is None else samples[: plan.samples]
+    machines = learning.make_machines(objective, samples)
+    units = _units(trainer.circuit, objective, samples)
+    machine = _machine(plan, units)
+    sweeps = _sweeps(units)
+    train = (_optimiser(task, plan), plan.updates) if plan.updates else None
+    with progress_bar("imperfections", len(sweeps) + 3) as advance:
+
+        def told(field: str) -> None:
+            advance(1, note=_NAMES.get(field, field))
+
+        (base,) = learning.sweep_imperfections(
+            machines, machine, [Sweep("flip_gain", np.array([plan.flip_gain]))], EPSILONS,
+            seeds=max(plan.seeds, 4), train=train, told=told,
+        )  # fmt: skip
+        maps = learning.sweep_imperfections(
+            machines, machine, sweeps, EPSILONS, seeds=plan.seeds, train=train, told=told
+        )
+        nudges = learning.nudge_size(
+            machines, np.logspace(-7, -3, 5), np.logspace(-5, 0, 16), seeds=16
+        )
+        advance(1, note="best epsilon")
+        losses = _losses(machines, base, train)
+        blame = _blame(machines, machine, base)
+        advance(1)
+    lossy = "" if objective.H.is_lossless else learning.lossy_names(objective.H)
+    return Study(plan, units, machine, base, maps, nudges, losses, blame, lossy)
+
+
+_NAMES = {"loss": "Q", "diffusion": "thermal noise"}
+
+
+def _optimiser(task, plan: Plan):
+    options = task.optimiser | {"iterations": plan.updates}
+    if options["method"] == "lbfgs":
+        # A line search needs losses without noise.
+        options["method"] = "adam"
+    return make_optimiser(options)
+
+
+def _units(circuit, objective, samples) -> Units:
+    scales, horizon = circuit.scales, objective.dt * objective.num_steps
+    first = samples if samples is None else samples[0]
+    problem = objective.problem(objective.H, first)
+    inputs = objective.shared.inputs if first is None else first.inputs
+    y0 = problem.start(objective.H)
+    run = integrate(
+        objective.H, objective.solver, y0, dt=objective.dt, num_steps=objective.num_steps,
+        inputs=inputs,
+    )  # fmt: skip
+    kinetic = float(np.mean(np.asarray(jax.vmap(objective.H.conservative.kinetic)(run.ys.p))))
+    energy = kinetic / len(objective.H.coordinates)
+    return Units(scales.time, scales.energy, horizon, energy / horizon)
+
+
+def _machine(plan: Plan, units: Units) -> EchoErrors:
+    loss = 0.0 if plan.quality is None else 1.0 / plan.quality
+    return EchoErrors(
+        loss=loss,
+        diffusion=loss * _BOLTZMANN * plan.temperature / units.energy,
+        drift=plan.drift,
+        mismatch=plan.mismatch,
+        flip_gain=plan.flip_gain,
+        flip_delay=plan.flip_delay / units.time,
+        flip_jitter=plan.flip_jitter / units.time,
+        readout_noise=plan.readout_noise,
+        adc_bits=math.inf if plan.adc_bits is None else plan.adc_bits,
+        dac_bits=math.inf if plan.dac_bits is None else plan.dac_bits,
+    )
+
+
+def _losses(machines: Machines, base: FidelityMap, train) -> dict[str, float]:
+    objective = machines.objective
+    losses = {"before": float(objective.value(machines.start, machines.samples))}
+    if train is not None:
+        ideal = learning.reached(machines, EchoErrors(epsilon=1e-5), *train)
+        losses |= {"ideal": float(ideal[0]), "machine": float(base.loss[0])}
+    return losses
+
+
+def _blame(machines: Machines, machine: EchoErrors, base: FidelityMap) -> str:
+    """Whose absence helps the cosine most."""
+    epsilon = learning.best_epsilon(base.epsilons, base.cosine[0])
+    fields = [f for f, x in vars(machine).items() if x != vars(EchoErrors())[f] and f != "epsilon"]
+    if not fields:
+        return ""
+    names = list(vars(machine))
+    rows = []
+    for field in fields:
+        better = eqx.tree_at(lambda e, f=field: getattr(e, f), machine, vars(EchoErrors())[field])
+        rows.append(vars(better) | {"epsilon": epsilon})
+    columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
+    found = learning.echo_fidelity(machines, EchoErrors(**columns), seeds=4)
+    return fields[int(np.argmax(found.cosine.mean(axis=1)))]

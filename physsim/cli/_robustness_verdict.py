@@ -1,0 +1,113 @@
+"""What a study comes to, in one paragraph."""
+
+import math
+from typing import Any
+
+from matplotlib.ticker import EngFormatter
+
+NAMES = {
+    "loss": "Q",
+    "diffusion": "thermal noise (energy taken up in a run, relative)",
+    "drift": "drift between the passes",
+    "mismatch": "mismatch between the echoes",
+    "flip_gain": "gain error of the flip",
+    "flip_delay": "delay of the flip",
+    "flip_jitter": "jitter of the flip",
+    "readout_noise": "read-out noise",
+    "adc_bits": "ADC bits",
+    "dac_bits": "DAC bits",
+}
+_SECONDS = EngFormatter("s", places=1)
+_AT_LEAST = ("loss", "adc_bits", "dac_bits")
+
+
+def verdict(study: Any) -> str:
+    """Whether the planned machine would learn, why not, and what it must at least be."""
+    cosine = study.base.best[0]
+    parts = [
+        f"{'Fit' if study.fit else 'UNFIT'} for learning by echoes: at its best nudge, epsilon = "
+        f"{study.epsilon:.2g}, {_whose(study)} has a gradient with a cosine of {cosine:.4f} to the "
+        f"true one and {_ratio(study):.2f} of its length."
+    ]
+    if not study.fit or study.blame:
+        parts.append(_why(study))
+    parts.append(_training(study.losses))
+    parts.append(_limits(study))
+    parts.append(_nudge(study.nudges))
+    return " ".join(part for part in parts if part)
+
+
+def _whose(study) -> str:
+    return "this machine" if study.blame or study.lossy else "an ideal machine"
+
+
+def _ratio(study) -> float:
+    at = int(study.base.cosine[0].argmax())
+    return float(study.base.ratio[0, at])
+
+
+def _why(study) -> str:
+    angle = study.units.angle
+    if study.blame == "loss":
+        quality = study.plan.quality
+        side = "far below" if quality < 0.3 * angle else "against" if not study.fit else "beside"
+        return (
+            f"What costs most is the loss: Q = {quality:.3g} is {side} the {angle:.3g} radians of "
+            "a run (omega T), so the echo has lost what it should retrace; shorten the run, raise "
+            "Q, or let the echo run with gain."
+        )
+    if study.blame:
+        return f"What costs most is the {NAMES[study.blame]}."
+    if study.lossy:
+        return (
+            f"The circuit itself is lossy ({study.lossy}), so its echo misses its start: use an "
+            "echo with gain or another method."
+        )
+    return ""
+
+
+def _training(losses: dict[str, float]) -> str:
+    if "machine" not in losses:
+        return ""
+    after = losses["machine"]
+    reached = f"{after:.3g}" if math.isfinite(after) else "nothing: it diverges"
+    return (
+        f"Training takes the loss from {losses['before']:.3g} to {reached}; an ideal machine gets "
+        f"to {losses['ideal']:.3g}."
+    )
+
+
+def _limits(study) -> str:
+    """What each imperfection may at most be, the others staying as planned."""
+    told = []
+    for found in study.maps:
+        text = _limit(found, study.units)
+        if text:
+            told.append(text)
+    return f"A cosine of 0.9 asks for {', '.join(told)}." if told and study.fit else ""
+
+
+def _limit(found, units) -> str:
+    from ._robustness_study import shown
+
+    field, level = found.sweep.field, found.tolerable
+    if not math.isfinite(level):
+        return ""
+    value = shown(field, level, units)
+    if field in _AT_LEAST:
+        number = f"{value:.3g}" if field == "loss" else f"{math.ceil(value)}"
+        return f"{NAMES[field]} of at least {number}"
+    if field in ("flip_delay", "flip_jitter"):
+        return f"{NAMES[field]} below {_SECONDS(value)}"
+    return f"{NAMES[field]} below {value:.2g}"
+
+
+def _nudge(nudges) -> str:
+    if math.isnan(nudges.curvature):
+        return "Its bias does not grow with epsilon, so the largest nudge is the best."
+    return (
+        f"The bias is {nudges.curvature:.2g} epsilon^2 and read-out noise sigma errs by "
+        f"{nudges.noise:.2g} sigma / epsilon, so the best epsilon is "
+        f"{nudges.predicted[0] / nudges.levels[0] ** (1 / 3):.2g} sigma^(1/3)"
+        + ("." if math.isnan(nudges.slope) else f" (measured exponent {nudges.slope:.3f}).")
+    )
