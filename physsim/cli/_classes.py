@@ -3,6 +3,7 @@
 from typing import final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -29,27 +30,42 @@ class Energies(eqx.Module):
         return window * (values / self.unit) ** 2 / self.count
 
 
-def cross_entropy(energies: Float[Array, " classes"], label: Int[Array, ""]) -> Float[Array, ""]:
-    """-log of the share of all energy that the label's read-out gathers."""
-    return -jnp.log(_share(energies, label))
+@final
+class CrossEntropy(eqx.Module):
+    """-log of the label's share of E^sharpness, E being the energies at the read-outs.
+
+    At sharpness 1 it is the energy that must go to the right read-out; the higher it is, the more
+    it only matters which read-out gathers most.
+    """
+
+    sharpness: float = eqx.field(static=True)
+
+    def __call__(
+        self, energies: Float[Array, " classes"], label: Int[Array, ""]
+    ) -> Float[Array, ""]:
+        least = jnp.asarray(_LEAST, energies.dtype)
+        return -jax.nn.log_softmax(self.sharpness * jnp.log(energies + least))[label]
 
 
-def missed_share(energies: Float[Array, " classes"], label: Int[Array, ""]) -> Float[Array, ""]:
+@final
+class MissedShare(eqx.Module):
     """The share of all energy that goes elsewhere."""
-    return 1.0 - _share(energies, label)
+
+    def __call__(
+        self, energies: Float[Array, " classes"], label: Int[Array, ""]
+    ) -> Float[Array, ""]:
+        least = jnp.asarray(_LEAST, energies.dtype)
+        return 1.0 - (energies[label] + least) / (jnp.sum(energies) + least * energies.size)
 
 
-def _share(energies, label):
-    least = jnp.asarray(_LEAST, energies.dtype)
-    return (energies[label] + least) / (jnp.sum(energies) + least * energies.size)
+LOSSES = {"cross-entropy": CrossEntropy, "energy": lambda sharpness: MissedShare()}
 
 
-LOSSES = {"cross-entropy": cross_entropy, "energy": missed_share}
-
-
-def class_cost(readouts: tuple[Readout, ...], unit: float, count: int, loss: str):
+def class_cost(
+    readouts: tuple[Readout, ...], unit: float, count: int, loss: str, sharpness: float = 1.0
+):
     """The cost of a run whose label says which read-out should gather the energy."""
-    return learning.Outcome(Energies(readouts, unit, count), LOSSES[loss])
+    return learning.Outcome(Energies(readouts, unit, count), LOSSES[loss](sharpness))
 
 
 def accuracy(energies: Float[np.ndarray, "N classes"], labels: Int[np.ndarray, " N"]) -> float:

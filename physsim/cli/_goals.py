@@ -145,7 +145,10 @@ class ClassesGoal(AbstractGoal):
         window = (times > start).astype(float)
         if not window.any():
             raise ValueError(f"{task.path}: [classes] start is after the end of the run")
-        cost = class_cost(readouts, experiment.cost.scale, int(window.sum()), options["cost"])
+        cost = class_cost(
+            readouts, experiment.cost.scale, int(window.sum()), options["cost"],
+            float(options["sharpness"]),
+        )  # fmt: skip
         super().__init__(experiment, cost, window, *make_samples(task, circuit, times, seed))
 
     def figures(self, fit, before, after):

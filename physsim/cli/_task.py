@@ -62,6 +62,7 @@ _GOALS = {
     "classes": {
         "readouts": Key((list,)),
         "cost": Key((str,), "cross-entropy"),
+        "sharpness": Key((float,), 1.0, least=0),
         "start": Key(NUMBER, 0.0),
     },
 }
