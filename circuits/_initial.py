@@ -11,7 +11,7 @@ from ._disjoint_sets import references_of
 from ._elements import CHARGE, Capacitor, NonlinearCapacitor, Transformer, VoltageSource
 from ._errors import Location, NetlistError
 from ._netlist import Netlist
-from ._normal_tree import NormalTree
+from ._normal_tree import NormalTree, ranked_capacitors
 from ._sources import evaluate
 
 _AGREE = 1e-9
@@ -47,10 +47,13 @@ def initial_voltages(netlist: Netlist, tree: NormalTree) -> Float[np.ndarray, " 
 
 
 def capacitor_voltages(netlist: Netlist) -> dict[str, float]:
-    """The initial voltage of every linear capacitor, by name, whatever the others are.
+    """The initial voltage of every linear capacitor, by name, consistent around loops.
 
-    What is determined, and for the rest what it is where all sources start from zero.
+    What is determined; for the others, in the order in which they enter the tree, what it
+    is where all sources start from zero; and what follows in the loops that are left.
     """
+    if any(isinstance(e, Transformer) for e in netlist.elements):
+        return _beside_transformers(netlist)
     references, starts, given = references_of(netlist.elements), _starts(netlist), _given(netlist)
     sources = [e for e in netlist.elements if isinstance(e, VoltageSource)]
     known, resting = _Potentials(references), _Potentials(references)
@@ -63,10 +66,19 @@ def capacitor_voltages(netlist: Netlist) -> dict[str, float]:
         resting.tie(*source.nodes, 0.0)
     for node, reference in references.items():
         resting.tie(node, reference, 0.0)
+    capacitors = ranked_capacitors(netlist.elements)
+    for c in capacitors:
+        known.tie(*c.nodes, resting.between(*c.nodes))
+    return {c.name: known.between(*c.nodes) for c in capacitors}
+
+
+def _beside_transformers(netlist: Netlist) -> dict[str, float]:
+    tree = NormalTree(netlist.elements)
+    volts = _fixed(tree, _starts(netlist))
+    volts[: len(tree.capacitors)] = initial_voltages(netlist, tree)
     return {
-        c.name: (known if known.joins(*c.nodes) else resting).between(*c.nodes)
-        for c in netlist.elements
-        if isinstance(c, Capacitor)
+        c.name: float(sum(sign * volts[column] for column, sign in tree.path(*c.nodes)))
+        for c in (*tree.capacitors, *tree.link_capacitors)
     }
 
 
@@ -165,10 +177,6 @@ class _Potentials:
         for node, before in trail:
             self._parent[node], self._above[node] = i, voltage - before
         return i, voltage
-
-    def joins(self, plus: str, minus: str) -> bool:
-        """Whether the voltage between the two is determined."""
-        return self._root(self._nodes[plus])[0] == self._root(self._nodes[minus])[0]
 
     def between(self, plus: str, minus: str) -> float:
         """v(plus) - v(minus), for nodes of one set."""

@@ -74,7 +74,7 @@ class NormalTree:
                 "charge is no state: put a small resistor or inductor in series with it",
                 element.location,
             )
-        self.capacitors, self.link_capacitors = grow(_capacitors(elements))
+        self.capacitors, self.link_capacitors = grow(ranked_capacitors(elements))
         resistors = [e for e in elements if isinstance(e, Resistor)]
         self.resistors, self.link_resistors = grow(sorted(resistors, key=_grounded))
         inductors = [e for e in elements if isinstance(e, Inductor)]
@@ -161,7 +161,8 @@ def _grounded(element) -> bool:
     return GROUND not in element.nodes
 
 
-def _capacitors(elements) -> list[Capacitor]:
+def ranked_capacitors(elements: Iterable[Element]) -> list[Capacitor]:
+    """The linear capacitors in the order in which they enter the tree."""
     capacitors = [e for e in elements if isinstance(e, Capacitor)]
     largest = max((c.capacitance for c in capacitors), default=1.0)
 

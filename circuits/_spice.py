@@ -1,5 +1,8 @@
 """Netlists for ngspice."""
 
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
 from ._elements import GROUND, CurrentSource, Element, Junction
 from ._initial import capacitor_voltages
 from ._netlist import Netlist, Tran
@@ -12,6 +15,16 @@ _OPTIONS = "method=trap reltol=1e-9 chgtol=1e-30 trtol=1e9 numdgt=15"
 # Junctions live at microvolts, where ngspice's own 1e-6 would spoil them.
 _TOLERANCES = "vntol=1e-13 abstol=1e-18"
 _JUNCTION_TOLERANCES = "vntol=1e-15 abstol=1e-21"
+
+
+class Deck(NamedTuple):
+    """A deck, the names of nodes and elements in it, and the nodes that hold the phase (rad),
+    flux or charge (in units of the step) of each nonlinear element.
+    """
+
+    text: str
+    names: SpiceNames
+    inner: Mapping[str, str]
 
 
 def to_spice(
@@ -39,8 +52,23 @@ def to_spice(
 
     Raises ValueError where no stop time is known, or for an energy ngspice cannot express.
     """
+    return write_deck(netlist, max_step, stop, step).text
+
+
+def write_deck(
+    netlist: Netlist,
+    max_step: float,
+    stop: float | None = None,
+    step: float | None = None,
+    sampled: Collection[str] = (),
+) -> Deck:
+    """`to_spice` with the names it chose.
+
+    The sources named in `sampled` have PWL waveforms at whose corners ngspice does not stop:
+    it would start anew at each, with a short and lossy step of implicit Euler.
+    """
     analysis = _analysis(netlist.tran, max_step, stop, step)
-    names = SpiceNames(netlist)
+    names = SpiceNames(netlist, sampled)
     writer = Writer(names, capacitor_voltages(netlist), max_step)
     lines = [f"* {''.join(c if c.isprintable() else ' ' for c in netlist.title)}"]
     for element in netlist.elements:
@@ -51,7 +79,7 @@ def to_spice(
         lines.append(f"{names.new('Rtie')} {names.node(node)} {GROUND} 1")
     quiet = any(isinstance(element, Junction) for element in netlist.elements)
     lines.append(f".options {_OPTIONS} {_JUNCTION_TOLERANCES if quiet else _TOLERANCES}")
-    return "\n".join([*lines, analysis, ".end", ""])
+    return Deck("\n".join([*lines, analysis, ".end", ""]), names, writer.inner)
 
 
 def _analysis(tran: Tran | None, max_step: float, stop: float | None, step: float | None) -> str:

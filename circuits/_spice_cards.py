@@ -1,7 +1,7 @@
 """Elements as cards of ngspice."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from itertools import combinations
 
 import sympy
@@ -39,12 +39,14 @@ class Writer:
     """Writes elements; ``voltages`` are those of capacitors at t = 0, by name.
 
     ``unit`` is the scale of integrators: with the step it makes the conductance of their
-    capacitors in ngspice's companion model 1.
+    capacitors in ngspice's companion model 1. ``inner`` collects the nodes whose voltages are
+    the phases (rad), fluxes and charges (in ``unit``) of the nonlinear elements written.
     """
 
     names: SpiceNames
     voltages: Mapping[str, float]
     unit: float
+    inner: dict[str, str] = field(default_factory=dict)
 
     def element(self, element: Element) -> Iterator[str]:
         """The cards that stand for an element."""
@@ -59,6 +61,9 @@ class Writer:
                 yield f"{head} {digits(element.inductance)} ic={digits(element.ic or 0.0)}"
             case Resistor():
                 yield f"{head} {digits(element.resistance)}"
+            case CurrentSource() | VoltageSource() if name[0].upper() == "B":
+                quantity = "i" if isinstance(element, CurrentSource) else "v"
+                yield f"{head} {quantity}=pwl(time, {_corners(element.waveform, ', ')})"
             case CurrentSource() | VoltageSource():
                 amplitude = f" AC {digits(*element.ac)}" if element.ac != (0.0, 0.0) else ""
                 yield f"{head} {_waveform(element.waveform)}{amplitude}"
@@ -97,6 +102,7 @@ class Writer:
             slope = element.energy.diff(FLUX)
             yield f"{head} i={_law(slope, element.parameters, {FLUX: flux})}"
             unit, start = self.unit, (element.ic or 0.0) / self.unit
+        self.inner[element.name] = node
         yield f"{self.names.new(f'G{node}')} {GROUND} {node} {nodes[0]} {nodes[1]} 1"
         yield f"{self.names.new(f'C{node}')} {node} {GROUND} {digits(unit)} ic={digits(start)}"
 
@@ -107,6 +113,7 @@ class Writer:
         charge = f"({spice_number(self.unit)}*v({node}))"
         voltage = _law(slope, element.parameters, {CHARGE: charge})
         start = digits((element.ic or 0.0) / self.unit)
+        self.inner[element.name] = node
         yield f"{name} {nodes[0]} {middle} DC 0"
         yield f"{self.names.new(f'B{node}')} {middle} {nodes[1]} v={voltage}"
         yield f"{self.names.new(f'F{node}')} {GROUND} {node} {name} 1"
@@ -149,7 +156,15 @@ def _waveform(waveform: Waveform) -> str:
             return f"{type(waveform).__name__.upper()}({digits(*astuple(waveform))})"
         case Pulse():
             return f"PULSE({digits(*(x for x in astuple(waveform) if x is not None))})"
-        case PWL(times, values):
-            pairs = [digits(t, i) for t, i in zip(times, values, strict=True)]
-            rows = (pairs[k : k + _PAIRS_A_LINE] for k in range(0, len(pairs), _PAIRS_A_LINE))
-            return f"PWL({_NEW_LINE.join(map(' '.join, rows))})"
+        case PWL():
+            return f"PWL({_corners(waveform, ' ')})"
+
+
+def _corners(waveform: PWL, between: str) -> str:
+    """All numbers of a PWL, over as many lines as it takes."""
+    pairs = [
+        between.join((digits(t), digits(x)))
+        for t, x in zip(waveform.times, waveform.values, strict=True)
+    ]
+    rows = (pairs[k : k + _PAIRS_A_LINE] for k in range(0, len(pairs), _PAIRS_A_LINE))
+    return f"{between.rstrip()}{_NEW_LINE}".join(map(between.join, rows))

@@ -1,13 +1,13 @@
 """The names that nodes and elements have in ngspice."""
 
 import re
+from collections.abc import Collection
 from typing import final
 
 from ._elements import (
     GROUND,
     Capacitor,
     CurrentSource,
-    Element,
     Gyrator,
     Inductor,
     Junction,
@@ -49,17 +49,22 @@ class SpiceNames:
     Nodes and elements of ASCII letters, digits and underscores keep their names where the
     first is their device's letter. Others get underscores for the rest and that letter in
     front: node ``x1.m`` is ``x1_m``, inductor ``X1.L1`` is ``L_X1_L1``.
+
+    Sources named in `sampled` are behavioural ones, B.
     """
 
-    def __init__(self, netlist: Netlist) -> None:
+    def __init__(self, netlist: Netlist, sampled: Collection[str] = ()) -> None:
         self._counts: dict[str, int] = {}
+        letters = {
+            e.name: "B" if e.name in sampled else _LETTERS[type(e)] for e in netlist.elements
+        }
         nodes = dict.fromkeys(node for element in netlist.elements for node in element.nodes)
-        plain = {e.name for e in netlist.elements if _is_plain(e)}
+        plain = {name for name, letter in letters.items() if _is_plain(name, letter)}
         self._taken = {n for n in nodes if _NODE.fullmatch(n)} | {n.lower() for n in plain}
         self._nodes = {n: n if _NODE.fullmatch(n) else self.new(_node(n)) for n in nodes}
         self._elements = {
-            e.name.lower(): e.name if e.name in plain else self.new(_device(e))
-            for e in netlist.elements
+            name.lower(): name if name in plain else self.new(_device(name, letter))
+            for name, letter in letters.items()
         }
         self._kinds = {e.name.lower(): type(e) for e in netlist.elements}
 
@@ -89,7 +94,7 @@ class SpiceNames:
         spelled = known[name].lower()
         if kind == "v":
             return f"v({spelled})"
-        if self._kinds[name] is CurrentSource:
+        if self._kinds[name] is CurrentSource and spelled[0] == "i":
             return f"@{spelled}[current]"
         return f"i({spelled})" if spelled[0] in "lv" else f"@{spelled}[i]"
 
@@ -103,9 +108,8 @@ class SpiceNames:
         return name
 
 
-def _is_plain(element: Element) -> bool:
-    name = element.name
-    return bool(_NAME.fullmatch(name)) and name[0].upper() == _LETTERS[type(element)]
+def _is_plain(name: str, letter: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and name[0].upper() == letter
 
 
 def _node(name: str) -> str:
@@ -113,6 +117,5 @@ def _node(name: str) -> str:
     return f"n{name}" if is_odd else name
 
 
-def _device(element: Element) -> str:
-    letter, name = _LETTERS[type(element)], element.name
+def _device(name: str, letter: str) -> str:
     return name if name[:1].upper() == letter else f"{letter}_{name}"

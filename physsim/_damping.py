@@ -293,6 +293,7 @@ class GyratingRelaxation(AbstractRelaxation):
         return jnp.max(jnp.abs(self.rates), initial=0.0)
 
     def travel(self, s, tau):
+        tau = jnp.asarray(tau).astype(self.rates.dtype)
         factors = _phi1(self.rates * tau) * tau
         inner = self.inverse @ s.astype(self.inverse.dtype)
         return (self.vectors @ (_rows(factors, inner) * inner)).real
