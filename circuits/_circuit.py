@@ -116,7 +116,8 @@ class Circuit:
         return PhaseState(jnp.zeros_like(charges), charges)
 
     def _source_voltages(self, dtype):
-        starts = [float(evaluate(e.waveform, jnp.zeros(()))) for e in self.tree.sources]
+        with jax.ensure_compile_time_eval():
+            starts = [float(evaluate(e.waveform, jnp.zeros(()))) for e in self.tree.sources]
         return jnp.asarray(starts, dtype) / self.scales.voltage
 
     @functools.cached_property
