@@ -3,6 +3,10 @@
 from ._circuit import Circuit as Circuit
 from ._circuit import load as load
 from ._circuit import loads as loads
+from ._echo_decks import VoltageCost as VoltageCost
+from ._echo_decks import half_square as half_square
+from ._echo_ngspice import NgspiceEcho as NgspiceEcho
+from ._echo_ngspice import ngspice_echo as ngspice_echo
 from ._elements import Capacitor as Capacitor
 from ._elements import Coupling as Coupling
 from ._elements import CurrentSource as CurrentSource
