@@ -120,11 +120,15 @@ def fit(
     bar = progress_bar("training", iterations) if progress else nullcontext(lambda *_, **__: None)
     with bar as advance:
         advance(state.step)
+        agreed = ""
 
         def told(_, update: Update) -> None:
+            nonlocal agreed
             if metrics is not None:
                 metrics.write(update)
-            advance(1, note=f"loss {update.loss:.3e}")
+            if update.agreement is not None:
+                agreed = f", gradient within {update.agreement[1]:.1e} of BPTT's"
+            advance(1, note=f"loss {update.loss:.3e}{agreed}")
             if callback is not None:
                 callback(update)
 

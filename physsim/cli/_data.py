@@ -128,10 +128,17 @@ def _from_file(task, circuit, at, times):
         raise ValueError(f"{path}: ends at {grid[-1]:.6g} s, the run at {times[-1]:.6g} s")
     sources = [_resampled(grid, waves[:, :, i], times) for i in range(len(at))]
     inputs = _held(circuit, at, np.concatenate(sources, axis=1), times, task.data)
-    targets = content.get("targets")
-    if targets is not None:
-        targets = np.stack([np.interp(times, grid, row) for row in targets])
-    return inputs, content.get("labels"), targets
+    labels, targets = content.get("labels"), content.get("targets")
+    if labels is not None and labels.shape != (len(waves),):
+        raise ValueError(f"{path}: labels of shape {labels.shape} for {len(waves)} samples")
+    if targets is None:
+        return inputs, labels, None
+    if targets.shape != (len(waves), grid.size):
+        raise ValueError(
+            f"{path}: targets of shape {targets.shape} for {len(waves)} samples of {grid.size} "
+            f"times; expected ({len(waves)}, {grid.size})"
+        )
+    return inputs, labels, np.stack([np.interp(times, grid, row) for row in targets])
 
 
 def _numbers(path: Path, names: list[str]) -> np.ndarray:

@@ -206,7 +206,8 @@ def _clean_targets(task: Task, experiment: Experiment) -> np.ndarray:
     times = np.asarray(experiment.times)
     if task.target["csv"]:
         path = task.file(task.target["csv"])
-        t, values = read_waveform(path, task.target["column"] or task.target["quantity"])
+        column = task.target["column"]
+        t, values = read_waveform(path, column or task.target["quantity"], exact=bool(column))
         if times[0] < t[0] or times[-1] > t[-1] * (1 + 1e-9):
             raise ValueError(
                 f"{path}: covers {t[0]:.6g} to {t[-1]:.6g} s, but the run goes to {times[-1]:.6g} s"

@@ -13,7 +13,8 @@ from rich.table import Table
 from ._files import console, find_input, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out
-from ._task import Task, read_task
+from ._schema import unknown
+from ._task import METHODS, Task, read_task
 
 
 @app.command()
@@ -22,6 +23,7 @@ def learn(
     method: Annotated[
         str | None, typer.Option(help="RHEL, ReversibleAdjoint, BPTT or ContinuousAdjoint.")
     ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Default: the task's.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train this often, from seed on.")] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the results' folder.")
@@ -40,7 +42,7 @@ def learn(
         physsim learn pulse_shapes.toml --method BPTT --seeds 5
 
     Bundled: coupled_lc.toml (two tanks), tank_chain.toml (many values, noisy target),
-    band_pass.toml (a filter), pulse_shapes.toml and junction_xor.toml (classifiers).
+    band_pass.toml (a filter), pulse_shapes.toml and junction_moons.toml (classifiers).
 
     A task names the netlist, the elements to train, what to learn and the run:
 
@@ -59,7 +61,11 @@ def learn(
     folder = output_folder(Path(out))
     plan = read_task(task)
     if method is not None:
+        if method not in METHODS:
+            raise unknown("--method: ", method, METHODS, "method")
         plan = replace(plan, gradient=plan.gradient | {"method": method})
+    if seed is not None:
+        plan = replace(plan, seed=seed)
     results = _train_all(plan, folder, find_input(task).stem, seeds, resume)
     if any(figures["interrupted"] for figures in results):
         console.print("interrupted; the best values so far were kept", style="yellow")

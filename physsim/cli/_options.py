@@ -19,7 +19,7 @@ OptionalIntegrator = Annotated[
     str | None,
     typer.Option("--integrator", help="StormerVerlet, SRKN11b, ... Default: the one that suits."),
 ]
-_INTEGRATORS = (
+INTEGRATORS = (
     "StormerVerlet",
     "PEFRL",
     "McLachlan4",
@@ -63,4 +63,4 @@ def integrator(name: str):
     """An integrator by its literature name."""
     import physsim
 
-    return choose(name, {s: getattr(physsim, s) for s in _INTEGRATORS}, "integrator")()
+    return choose(name, {s: getattr(physsim, s) for s in INTEGRATORS}, "integrator")()

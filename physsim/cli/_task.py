@@ -8,7 +8,7 @@ from typing import Any
 
 from ._files import find_input
 from ._optimiser import OPTIMISERS, SCHEDULES
-from ._options import choose, integrator, quantity
+from ._options import INTEGRATORS, integrator, quantity
 from ._patterns import PATTERNS
 from ._schema import NUMBER, Key, check_table, unknown
 
@@ -26,6 +26,7 @@ _TABLES = {
     },
     "gradient": {
         "method": Key((str,), "RHEL"),
+        "echo": Key((str,), "lossless"),
         "epsilon": Key((float,), 0.0, least=0),
         "check_every": Key((int,), 0, least=0),
     },
@@ -68,6 +69,9 @@ _GOALS = {
 }
 """What is learned: a task has one of these tables."""
 LOSSES = ("cross-entropy", "energy")
+METHODS = ("RHEL", "ReversibleAdjoint", "BPTT", "ContinuousAdjoint")
+ECHOES = {"lossless": None, "gain": True, "lossy": False}
+"""What RHEL does about losses: refuse them, undo them by gain, or be biased by them."""
 _DATA = {
     "pattern": Key((str,), ""),
     "file": Key((str,), ""),
@@ -105,13 +109,14 @@ class Task:
     def method(self):
         import learning
 
+        options = self.gradient
         table = {
-            "RHEL": lambda: learning.RHEL(self.gradient["epsilon"] or None),
+            "RHEL": lambda: learning.RHEL(options["epsilon"] or None, gain=ECHOES[options["echo"]]),
             "ReversibleAdjoint": learning.ReversibleAdjoint,
             "BPTT": learning.BPTT,
             "ContinuousAdjoint": learning.ContinuousAdjoint,
         }
-        return choose(self.gradient["method"], table, "gradient method")()
+        return table[options["method"]]()
 
     def time(self, key: str) -> float | None:
         """`t_end` or `dt` in s."""
@@ -173,6 +178,9 @@ def _check(task: Task) -> None:
             f"{path}: [optimiser] learning_rate must be above 0 and at most 1; values are trained "
             "by their logarithm, so 0.01 changes them by up to 1 % at a time"
         )
+    _known(f"{path}: [run] ", task.run["integrator"], INTEGRATORS, "integrator")
+    _known(f"{path}: [gradient] ", task.gradient["method"], METHODS, "method")
+    _known(f"{path}: [gradient] ", task.gradient["echo"], ECHOES, "echo")
     _known(f"{path}: [optimiser] ", task.optimiser["method"], OPTIMISERS, "method")
     _known(f"{path}: [optimiser] ", task.optimiser["schedule"], SCHEDULES, "schedule")
     if task.goal == "target" and not (task.data and not task.target["netlist"]):

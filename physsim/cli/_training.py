@@ -68,6 +68,7 @@ class Trainer:
         self.schedule = make_schedule(task.optimiser)
         where = f"{task.path}: train"
         self.circuit, self.chosen = choose_values(load_circuit(task.netlist), task.train, where)
+        _check_losses(task, self.circuit)
 
     def run(self, run: Run | None = None, progress: bool = True) -> Trained:
         """Train once; without a `run`, by the task's seed and without files."""
@@ -174,6 +175,29 @@ class Trainer:
             "checkpoint": checkpoint,
             "metrics": learning.MetricsFile(run.path("_metrics.jsonl"), describe),
         }
+
+
+def _check_losses(task: Task, circuit: Circuit) -> None:
+    """`ValueError` that names the lossy elements, where RHEL is to train a lossy circuit."""
+    from circuits import NonlinearResistor, Resistor
+
+    options = task.gradient
+    if circuit.hamiltonian.is_lossless or (options["method"], options["echo"]) != (
+        "RHEL", "lossless",
+    ):  # fmt: skip
+        return
+    lossy = [e for e in circuit.netlist.elements if isinstance(e, Resistor | NonlinearResistor)]
+    raise ValueError(
+        f"{task.path}: RHEL needs a lossless circuit, whose echo retraces its run, and "
+        f"{task.netlist.name} has {_listed([e.name for e in lossy])}. Take them out; or set "
+        '[gradient] echo = "gain" (exact where all losses decay at one rate), echo = "lossy" '
+        '(biased: see `physsim robustness`), or method = "ReversibleAdjoint" or "BPTT"'
+    )
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def belongs_to(task: Task, circuit: Circuit, goal: AbstractGoal, seed: int) -> dict[str, str]:

@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 
 
-def read_waveform(path: Path, column: str = "") -> tuple[np.ndarray, np.ndarray]:
+def read_waveform(
+    path: Path, column: str = "", *, exact: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """(times, values) of a CSV file: its first column and the one called `column`.
 
-    Without a header line there are two columns. Raises `ValueError` with file and line.
+    Without a header line there are two columns. Where there are two, the second may have any name
+    unless `exact`. Raises `ValueError` with file and line.
     """
     rows = _rows(path)
     header = [] if not rows or _pair(rows[0], 1) else [name.strip() for name in rows[0]]
-    at = _column(path, header, column)
+    at = _column(path, header, column, exact)
     first = 1 if header else 0
     pairs = [(n, _pair(row, at)) for n, row in enumerate(rows[first:], first + 1) if row]
     for number, pair in pairs:
@@ -59,12 +62,12 @@ def _rows(path: Path) -> list[list[str]]:
         raise ValueError(f"{path}: not a CSV file: {error}") from error
 
 
-def _column(path: Path, header: list[str], column: str) -> int:
-    """The index of the column of that name; of the second where there are two."""
+def _column(path: Path, header: list[str], column: str, exact: bool) -> int:
+    """The index of the column of that name; of the second where there are two, unless `exact`."""
     names = [name.lower() for name in header]
     if column.lower() in names:
         return names.index(column.lower())
-    if len(header) > 2:
+    if len(header) > 2 or (header and exact):
         raise ValueError(
             f"{path}: no column {column!r} among {', '.join(header)}: name one by "
             "[target] column, or write two columns"
