@@ -12,7 +12,7 @@ import jax  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 
-from . import compiling, drift, overhead, report, speed, work_precision  # noqa: E402
+from . import compiling, drift, echo, overhead, report, speed, work_precision  # noqa: E402
 
 PARTS = {
     "speed": speed,
@@ -20,6 +20,7 @@ PARTS = {
     "work_precision": work_precision,
     "drift": drift,
     "overhead": overhead,
+    "echo": echo,
 }
 
 

@@ -26,10 +26,12 @@ def steps_for(call: Callable[[int], object], target: float, first: int = 8) -> i
         steps = int(steps * min(max(target / max(taken, 1e-9) / 2, 2), 100))
 
 
-def interleaved(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
-    """The median time of each call, all of them taking turns."""
+def interleaved(
+    calls: dict[str, Callable], rounds: int, summary: Callable = statistics.median
+) -> dict[str, float]:
+    """The median time of each call (or another `summary`), all of them taking turns."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
             times[name].append(seconds(call))
-    return {name: statistics.median(values) for name, values in times.items()}
+    return {name: summary(values) for name, values in times.items()}

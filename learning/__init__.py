@@ -141,3 +141,5 @@ from ._transport_spectrum import Anisotropy as Anisotropy
 from ._transport_spectrum import anisotropy as anisotropy
 from ._transport_spectrum import principal_angles as principal_angles
 from ._transport_spectrum import spread_of as spread_of
+from ._tune import Tuned as Tuned
+from ._tune import tune_epsilon as tune_epsilon

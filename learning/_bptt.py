@@ -24,6 +24,9 @@ class BPTT(AbstractGradient):
 def _bptt(problem: Problem):
     solver = problem.solver
 
+    # A step is computed again where its derivative is wanted: that is faster than to store,
+    # and fetch, all that a step computes on its way.
+    @eqx.filter_checkpoint
     def step(system, state, drive, held, k, dt):
         return solver.step(system, state, dt, lambda c: drive.at(held, k, c, dt))
 

@@ -35,9 +35,9 @@ from ._echo import echo_solver, moved
 from ._estimator import AbstractEstimator
 from ._forward import Forward, cost_slope
 from ._problem import Problem
-from ._retrace import check_retrace, inverse_step, met_start, pull_step
+from ._retrace import check_retrace, inverse_step, pull_step
 from ._shares import Shares
-from ._way_back import AbstractWayBack
+from ._way_back import AbstractWayBack, Arrival, missed
 
 _COMMUTES = 1e-9
 
@@ -148,8 +148,8 @@ class DampedEcho(AbstractWayBack):
 
 def _run_damped(
     problem: Problem, system: Any, forward: Forward, start: PyTree, estimator: AbstractEstimator
-) -> tuple[PyTree, Shares]:
-    """(dL/d what is carried at the start, all other shares) from echoes with gain."""
+) -> Arrival:
+    """Echoes with gain, and what they have gathered."""
     solver = echo_solver(problem)
     strength = estimator.strength(forward.sizes, problem.num_steps)
     D = _rates(problem.H)
@@ -175,7 +175,8 @@ def _run_damped(
     (lifted, _, sums), _ = problem.scan(one, end, reverse=True)
     by_state = solver.conjugate(estimator.displacement(lifted, strength))
     shares = Shares(explicit.H, sums.system, sums.drive, sums.held, sums.dt)
-    return met_start((by_state, shares), solver.flip(estimator.centre(lifted)), start)
+    end = solver.flip(estimator.centre(lifted))
+    return Arrival(by_state, shares, missed(end, start, forward))
 
 
 def _gain_step(problem: Problem, system):

@@ -31,7 +31,7 @@ from ._estimator import AbstractEstimator, ComplexStep
 from ._forward import Forward, cost_slope
 from ._problem import Problem
 from ._shares import Shares, add, slope, zeros
-from ._way_back import AbstractWayBack
+from ._way_back import AbstractWayBack, Arrival, missed
 
 
 @final
@@ -80,20 +80,21 @@ class Echo(AbstractWayBack):
         return self.estimator.measures
 
     def __call__(self, problem, system, forward, start):
-        return run_echo(problem, system, forward, self.estimator, self.parity)
+        return _run_echo(problem, system, forward, start, self)
 
 
-def run_echo(
-    problem: Problem, system: Any, forward: Forward, estimator: AbstractEstimator, parity: Parity
-) -> tuple[PyTree, Shares]:
-    """(dL/d what is carried at the start, all other shares) from the echoes."""
+def _run_echo(
+    problem: Problem, system: Any, forward: Forward, start: PyTree, echo: Echo
+) -> Arrival:
+    """The echoes, and what they have gathered."""
+    estimator, parity = echo.estimator, echo.parity
     back, pull_energy = make_return(problem, parity)
     strength = estimator.strength(forward.sizes, problem.num_steps)
     numbers = estimator.adapt((problem, system, back))
     solver = echo_solver(problem)
-    start = estimator.lift(solver.flip(forward.state))
+    end = estimator.lift(solver.flip(forward.state))
     if isinstance(estimator, ComplexStep):
-        require_analytic(echo_step(*numbers), start, numbers[0])
+        require_analytic(echo_step(*numbers), end, numbers[0])
     step = echo_step(*numbers)
 
     def one(carry, k, row):
@@ -106,11 +107,14 @@ def run_echo(
 
     explicit = forward.explicit
     sums = Shares(None, zeros(back.energy), explicit.drive, explicit.held, explicit.dt)
-    (lifted, sums), _ = problem.scan(one, (start, sums), reverse=True)
+    (lifted, sums), _ = problem.scan(one, (end, sums), reverse=True)
     (by_energy,) = pull_energy(sums.system)
     by_state = solver.conjugate(estimator.displacement(lifted, strength))
     by_H = add(explicit.H, by_energy)
-    return by_state, Shares(by_H, explicit.system, sums.drive, sums.held, sums.dt)
+    shares = Shares(by_H, explicit.system, sums.drive, sums.held, sums.dt)
+    if not estimator.retraces:
+        return Arrival(by_state, shares, jnp.zeros_like(problem.dt))
+    return Arrival(by_state, shares, missed(solver.flip(estimator.centre(lifted)), start, forward))
 
 
 def echo_solver(problem: Problem) -> AbstractEchoSolver:

@@ -28,7 +28,7 @@ from ._forward import Forward, Sizes, largest
 from ._problem import Cotangents, Problem, Row
 from ._rhel import ReversibleAdjoint
 from ._shares import Shares, add, zeros
-from ._way_back import AbstractEcho, AbstractWayBack
+from ._way_back import AbstractEcho, AbstractWayBack, require_met
 
 _EXACT = ReversibleAdjoint()
 
@@ -172,6 +172,6 @@ def _carried_backward(end, cotangents, perturbed, run__start, *, solver, length,
     nothing = zeros(Shares(run.H, system, run.drive, run.rows, run.dt))
     none = jnp.zeros((), run.dt.dtype)
     forward = Forward(end, none, nothing, Sizes(largest(nudges), none))
-    by_start, shares = way(problem, system, forward, start)
+    by_start, shares, missed = way(problem, system, forward, start)
     by_H = add(shares.H, pull(shares.system)[0])
-    return Run(by_H, shares.drive, shares.held, shares.dt), by_start
+    return require_met((Run(by_H, shares.drive, shares.held, shares.dt), by_start), missed)

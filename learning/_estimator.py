@@ -23,6 +23,11 @@ class AbstractEstimator(eqx.Module):
         """Whether `strength` has to know the sizes of the nudges."""
         return True
 
+    @property
+    def retraces(self) -> bool:
+        """Whether an echo without nudges runs along, which has to return to the start."""
+        return False
+
     def adapt(self, tree: PyTree) -> PyTree:
         """`tree` with its numbers as the echoes need them."""
         return tree
@@ -55,8 +60,14 @@ def _scaled(epsilon, sizes: Sizes | None, num_steps: int) -> Inexact[Array, ""]:
     assert sizes is not None
     # An echo is nudged by the gradient at its own, displaced state. Near an optimum that
     # is mostly the displacement's own doing, and would grow from step to step.
-    scale = jnp.maximum(sizes.nudge, 10.0 * num_steps * epsilon * sizes.bend)
-    return epsilon / jnp.where(scale > 0, scale, 1.0)
+    capped = jnp.minimum(epsilon, largest_epsilon(sizes, num_steps)) / sizes.nudge
+    return jnp.where(sizes.nudge > 0, capped, epsilon)
+
+
+def largest_epsilon(sizes: Sizes, num_steps: int) -> Inexact[Array, ""]:
+    """The largest displacement by a nudge that the echoes' own displacement stays small beside."""
+    bend = 10.0 * num_steps * sizes.bend
+    return jnp.where(bend > 0, sizes.nudge / jnp.where(bend > 0, bend, 1.0), jnp.inf)
 
 
 @final
@@ -116,6 +127,10 @@ class Tangent(AbstractEstimator):
     @property
     def measures(self):
         return False
+
+    @property
+    def retraces(self):
+        return True
 
     def strength(self, sizes, num_steps):
         return jnp.ones(())

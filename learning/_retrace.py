@@ -12,16 +12,13 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
 
 from physsim import AbstractHamiltonian
 
-from ._forward import cost_slope, largest
+from ._forward import cost_slope
 from ._problem import Problem
 from ._shares import Shares, add
-from ._way_back import AbstractWayBack
-
-_TOLERANCE = 1e-3
+from ._way_back import AbstractWayBack, Arrival, missed
 
 
 def check_retrace(H: AbstractHamiltonian) -> None:
@@ -49,7 +46,7 @@ class Retrace(AbstractWayBack):
         end = (forward.state, jax.tree.map(jnp.zeros_like, forward.state), sums)
         (state, by_state, sums), _ = problem.scan(one, end, reverse=True)
         shares = Shares(explicit.H, sums.system, sums.drive, sums.held, sums.dt)
-        return met_start((by_state, shares), state, start)
+        return Arrival(by_state, shares, missed(state, start, forward))
 
 
 def inverse_step(problem: Problem, system):
@@ -73,15 +70,3 @@ def pull_step(problem: Problem, system, state, by_state, k, row):
     _, pull = eqx.filter_vjp(step, system, state, problem.drive, row.inputs, problem.dt)
     by_system, by_state, drive, held, dt = pull(by_state)
     return by_state, Shares(None, by_system, drive, held, dt)
-
-
-def met_start(gradients: PyTree, end: PyTree, start: PyTree) -> PyTree:
-    """`gradients`, or an error where the way back from the end does not meet the start."""
-    size = largest(start)
-    missed = largest(jax.tree.map(jnp.subtract, end, start))
-    return eqx.error_if(
-        gradients,
-        ~(missed <= _TOLERANCE * jnp.maximum(size, 1e-6)),
-        "the way back missed the start of the run: rounding grew by exp(gamma T) where losses "
-        "run as gain. Shorten the run, or use BPTT()",
-    )
