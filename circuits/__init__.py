@@ -21,6 +21,7 @@ from ._elements import Transformer as Transformer
 from ._elements import VoltageSource as VoltageSource
 from ._ensemble import MonteCarlo as MonteCarlo
 from ._ensemble import monte_carlo as monte_carlo
+from ._ensemble import sensitivity as sensitivity
 from ._ensemble import sweep as sweep
 from ._errors import Location as Location
 from ._errors import NetlistError as NetlistError
@@ -38,6 +39,7 @@ from ._measure import maximum as maximum
 from ._measure import mean as mean
 from ._measure import quality as quality
 from ._measure import rms as rms
+from ._mna_linear import listed_frequencies as listed_frequencies
 from ._modes import CircuitModes as CircuitModes
 from ._netlist import Ac as Ac
 from ._netlist import Netlist as Netlist
@@ -53,6 +55,7 @@ from ._networks import ring as ring
 from ._ngspice import NgspiceError as NgspiceError
 from ._ngspice import run_ngspice as run_ngspice
 from ._number import parse_number as parse_number
+from ._operating_point import OperatingPoint as OperatingPoint
 from ._quantities import Scales as Scales
 from ._readout import Readout as Readout
 from ._result import Result as Result
@@ -62,4 +65,3 @@ from ._waveforms import PWL as PWL
 from ._waveforms import Exp as Exp
 from ._waveforms import Pulse as Pulse
 from ._waveforms import Sin as Sin
-from ._operating_point import OperatingPoint as OperatingPoint

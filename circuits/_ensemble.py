@@ -1,5 +1,6 @@
 """Many runs of one circuit with other values: sweeps, tolerances, yield."""
 
+import dataclasses
 import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -138,7 +139,7 @@ def sweep(
     """
     import xarray
 
-    names = [quantities] if isinstance(quantities, str) else list(quantities)
+    names, circuit = _listed(quantities), _noiseless(circuit)
     table = _table(circuit, values)
     runs = Runs.plan(circuit, names, t_end, dt, solver)
     waves = np.asarray(_all_waveforms(runs, jnp.asarray(table)))
@@ -149,6 +150,17 @@ def sweep(
     coords: dict[str, Any] = {"quantity": names, "time": ("time", np.asarray(runs.times))}
     coords |= {name: ("point", np.asarray(column, float)) for name, column in values.items()}
     return xarray.DataArray(waves, dims=("point", "quantity", "time"), coords=coords)
+
+
+def _listed(quantities) -> list[str]:
+    return [quantities] if isinstance(quantities, str) else list(quantities)
+
+
+def _noiseless(circuit: Circuit) -> Circuit:
+    """Runs that are compared have no thermal noise."""
+    if circuit.netlist.temperature is None:
+        return circuit
+    return Circuit(dataclasses.replace(circuit.netlist, temperature=None))
 
 
 def _table(circuit, values):
@@ -189,6 +201,8 @@ class MonteCarlo(eqx.Module):
     nominal: float = eqx.field(static=True)
     slopes: Float[np.ndarray, " k"]
     """d figure / d log value, by spread value."""
+    deviations: Float[np.ndarray, " k"]
+    """Standard deviations of the values, relative to them."""
     predicted_deviation: float = eqx.field(static=True)
     limits: tuple[float, float] = eqx.field(static=True)
 
@@ -230,7 +244,7 @@ def monte_carlo(
 
     Raises `ValueError` where nothing has a tolerance, or where a run diverges.
     """
-    names = [quantities] if isinstance(quantities, str) else list(quantities)
+    names, circuit = _listed(quantities), _noiseless(circuit)
     spread = _spread(circuit, tolerances)
     rng = np.random.default_rng(seed)
     factors = np.stack([_draw(rng, t, samples) for _, t in spread], axis=1)
@@ -257,8 +271,43 @@ def monte_carlo(
         figures,
         float(nominal),
         np.asarray(slopes),
+        deviations,
         float(np.linalg.norm(np.asarray(slopes) * deviations)),
         limits,
+    )
+
+
+def sensitivity(
+    circuit: Circuit,
+    quantities: str | Sequence[str],
+    measure: Measure,
+    *,
+    t_end: Any = None,
+    dt: Any = None,
+    solver: Any = None,
+) -> "xarray.DataArray":
+    """Derivatives of measure(t, x, ...) by every value of the circuit, per unit in SI: [value].
+
+    `measure` is as in `monte_carlo`; `attrs["figure"]` is its value. Derivatives are carried
+    forward along the run (one linearised run a value, in batches; memory does not grow with
+    the run), so they are those of the steps taken, for every circuit, solver and measure.
+    Raises `ValueError` where what is measured does not occur.
+    """
+    import xarray
+
+    names, circuit = _listed(quantities), _noiseless(circuit)
+    runs = Runs.plan(circuit, names, t_end, dt, solver)
+    units = np.concatenate([np.ravel(x) for x in jax.tree.leaves(circuit.units)])
+    base = jnp.asarray(flatten(circuit))
+    figure, slopes = _slopes(runs, measure, base, jnp.asarray(np.diag(units)))
+    found = np.asarray(slopes) / units
+    if not (np.isfinite(figure) and np.isfinite(found).all()):
+        raise ValueError("what is measured does not occur in the run, or the run diverged")
+    return xarray.DataArray(
+        found,
+        dims=("value",),
+        coords={"value": list(circuit.values())},
+        attrs={"figure": float(figure)},
     )
 
 

@@ -19,6 +19,13 @@ OptionalIntegrator = Annotated[
     str | None,
     typer.Option("--integrator", help="StormerVerlet, SRKN11b, ... Default: the one that suits."),
 ]
+Node = Annotated[list[str] | None, typer.Option(help="Node whose voltage counts; repeat for more.")]
+Measure = Annotated[
+    list[str] | None, typer.Option(help="v(node), v(node,node) or i(element); repeat for more.")
+]
+Sweep = Annotated[
+    str | None, typer.Option(help='Frequencies as on an .ac card: "dec 20 1k 1meg", or oct, lin.')
+]
 INTEGRATORS = (
     "StormerVerlet",
     "PEFRL",

@@ -1,0 +1,93 @@
+"""What the commands of analyses share: frequencies, tables, CSV."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+from matplotlib.ticker import EngFormatter
+
+from ._files import console
+
+_SMALLEST, _LARGEST = 1e-18, 1e15
+_AROUND = 5.0
+_POINTS = 100
+
+
+def si(value: float, unit: str = "", digits: int = 4) -> str:
+    """A number with an SI prefix, such as 50.33 MHz."""
+    size = abs(float(value))
+    if not _SMALLEST <= size < _LARGEST or not unit or unit.startswith("1/"):
+        return f"{value:.{digits}g} {unit}".rstrip()
+    power = 3 * math.floor(math.log10(float(f"{size:.{digits - 1}e}")) / 3)
+    return f"{value / 10.0**power:.{digits}g} {EngFormatter.ENG_PREFIXES[power]}{unit}"
+
+
+def quantities(circuit, nodes: list[str] | None, measures: list[str] | None) -> list[str]:
+    """What `--node` and `--measure` name, checked; the last node's voltage without them."""
+    names = [f"v({node})" for node in nodes or ()] + list(measures or ())
+    if not names:
+        free = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
+        if not free:
+            raise ValueError(
+                "the circuit has no node with a voltage: name a current with --measure"
+            )
+        names = [f"v({free[-1]})"]
+    for name in names:
+        circuit.readout(name)
+    return names
+
+
+def unit_of(quantity: str) -> str:
+    return "A" if quantity.strip().lower().startswith("i") else "V"
+
+
+def frequencies(circuit, sweep: str | None):
+    """A `circuits.Ac`: of `--sweep`, of the `.ac` card, or around the natural frequencies."""
+    import circuits
+
+    if sweep is not None:
+        return _card(sweep)
+    if circuit.netlist.ac is not None:
+        return circuit.netlist.ac
+    modes = circuit.modes()
+    rates = np.hypot(2 * np.pi * modes.frequencies, modes.rates) / (2 * np.pi)
+    if not rates.size:
+        raise ValueError('the circuit has no natural frequency: give --sweep "dec 20 1k 1meg"')
+    card = circuits.Ac("dec", _POINTS, rates.min() / _AROUND, rates.max() * _AROUND)
+    console.print(
+        f"  sweep    dec {_POINTS} {card.start:.4g} {card.stop:.4g}, around natural frequencies",
+        highlight=False,
+    )
+    return card
+
+
+def _card(text: str):
+    import circuits
+
+    words = text.split()
+    if len(words) != 4 or words[0].lower() not in ("dec", "oct", "lin") or not words[1].isdigit():
+        raise ValueError(
+            f'--sweep {text!r}: expected dec, oct or lin, points, start and stop: "dec 20 1k 1meg"'
+        )
+    start, stop = (circuits.parse_number(word, "--sweep", "Hz") for word in words[2:])
+    if not 0 < start < stop:
+        raise ValueError(f"--sweep {text!r}: start has to be above 0 Hz and below stop")
+    return circuits.Ac(words[0].lower(), int(words[1]), start, stop)
+
+
+def save_csv(columns: dict[str, np.ndarray], path: Path) -> None:
+    """A column a name."""
+    header = ",".join(f'"{name}"' if re.search(r"[,\s]", name) else name for name in columns)
+    table = np.column_stack([np.asarray(column) for column in columns.values()])
+    if table.dtype.kind in "fi":
+        np.savetxt(path, table, delimiter=",", header=header, comments="", fmt="%.12g")
+    else:
+        rows = "\n".join(",".join(f'"{x}"' if "," in x else x for x in row) for row in table)
+        path.write_text(f"{header}\n{rows}\n", encoding="utf-8")
+    console.print(f"  table    {path}", highlight=False)
+
+
+def decibel(values: np.ndarray) -> np.ndarray:
+    """20 log10 |values|; -400 where there is nothing."""
+    return 20 * np.log10(np.maximum(np.abs(values), 1e-20))

@@ -1,0 +1,169 @@
+"""`physsim sweep`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import numpy as np
+import typer
+from matplotlib import colormaps
+from matplotlib.figure import Figure as Picture
+from matplotlib.ticker import EngFormatter
+from rich.table import Table
+
+from ._analysis import quantities, save_csv, si, unit_of
+from ._files import console, load_circuit, output_folder, save_figure
+from ._main import app
+from ._options import Measure, Netlist, Node, OptionalIntegrator, Out, integrator, quantity
+from ._waveform_figures import HELP, parse_figure
+
+_UNITS = {"R": "Ohm", "C": "F", "L": "H", "icrit": "A", "g": "S"}
+_LEGEND = 8
+
+
+@app.command()
+def sweep(
+    netlist: Netlist,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            help="R1=10,20,50, or C1=1n:2n:11 (first, last, number). Several go together."
+        ),
+    ],
+    node: Node = None,
+    measure: Measure = None,
+    figure: Annotated[str | None, typer.Option(help=HELP + " Plotted over the value.")] = None,
+    t_end: Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")] = None,
+    dt: Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")] = None,
+    integrator_name: OptionalIntegrator = None,
+    out: Out = "out",
+) -> None:
+    """Run a circuit for a list of component values: waveforms, or a figure over the value.
+
+    Examples:
+
+        physsim sweep coupled_lc.cir --vary L12=2u,4u,8u --node out
+
+        physsim sweep coupled_lc.cir --vary L12=2u:8u:13 --figure "frequency v(in)"
+    """
+    import circuits
+
+    folder = output_folder(Path(out))
+    circuit = load_circuit(netlist)
+    columns = dict(_column(circuit, text) for text in vary)
+    wanted = None if figure is None else parse_figure(figure)
+    names = quantities(circuit, node, wanted.quantities if wanted else measure)
+    if wanted and (node or measure):
+        raise ValueError("--figure names its own waveforms: leave --node and --measure out")
+    count = len(next(iter(columns.values())))
+    with console.status(f"{count} runs ..."):
+        waves = circuits.sweep(
+            circuit, columns, names,
+            t_end=quantity(t_end, "--t-end"), dt=quantity(dt, "--dt"),
+            solver=None if integrator_name is None else integrator(integrator_name),
+        )  # fmt: skip
+    console.print(circuit.netlist.title)
+    stem = f"{netlist.stem}_sweep"
+    if wanted is None:
+        console.print(f"{count} runs of {waves.time.size} samples to t = {waves.time[-1]:.6g} s")
+        save_figure(_plot_waves(waves, columns), folder / f"{stem}.png")
+        table = {"time": waves.time.values}
+        for k in range(count):
+            at = " ".join(f"{name}={column[k]:.6g}" for name, column in columns.items())
+            table |= {f"{n} at {at}": waves[k, j].values for j, n in enumerate(names)}
+        save_csv(table, folder / f"{stem}.csv")
+        return
+    figures = _figures(wanted, waves)
+    console.print(_table(wanted, columns, figures))
+    save_figure(_plot_figure(wanted, columns, figures), folder / f"{stem}.png")
+    save_csv({**columns, wanted.text: figures}, folder / f"{stem}.csv")
+
+
+def _figures(wanted, waves) -> np.ndarray:
+    t = waves.time.values
+    found = np.asarray(jax.vmap(lambda x: wanted.measure(t, *x))(waves.values))
+    if not np.isfinite(found).all():
+        k = int(np.argmax(~np.isfinite(found)))
+        raise ValueError(f"{wanted.text} does not occur in run {k + 1}: run longer (--t-end)")
+    return found
+
+
+def _column(circuit, text: str) -> tuple[str, np.ndarray]:
+    """A value's full name, and its list."""
+    from circuits import parse_number
+
+    name, _, values = text.partition("=")
+    if not values:
+        raise ValueError(f"--vary {text!r}: expected a name and values, as R1=10,20,50")
+    name = _full(circuit, name.strip())
+    unit = _UNITS.get(name.rpartition(".")[2], "")
+    words = values.split(":")
+    if len(words) == 1:
+        column = [parse_number(word, f"--vary {name}", unit) for word in values.split(",")]
+        return name, np.array(column)
+    if len(words) != 3 or not words[2].isdigit() or int(words[2]) < 2:
+        raise ValueError(f"--vary {text!r}: expected first:last:number, as C1=1n:2n:11")
+    first, last = (parse_number(word, f"--vary {name}", unit) for word in words[:2])
+    return name, np.linspace(first, last, int(words[2]))
+
+
+def _full(circuit, name: str) -> str:
+    """`R1` stands for `R1.R`."""
+    lowered = {known.lower(): known for known in circuit.values()}
+    own = [f"{name}.{key}".lower() for key in (*_UNITS, "k", "n")]
+    for candidate in (name.lower(), *own):
+        if candidate in lowered:
+            return lowered[candidate]
+    raise ValueError(f"--vary: there is no value {name!r}; there are {', '.join(lowered.values())}")
+
+
+def _label(name: str, value: float) -> str:
+    return f"{name} = {si(value, _UNITS.get(name.rpartition('.')[2], ''))}"
+
+
+def _table(wanted, columns, figures) -> Table:
+    table = Table()
+    for name in (*columns, wanted.text):
+        table.add_column(name, justify="right")
+    for k, figure in enumerate(figures):
+        units = [_UNITS.get(name.rpartition(".")[2], "") for name in columns]
+        row = [si(c[k], u, 6) for c, u in zip(columns.values(), units, strict=True)]
+        table.add_row(*row, si(float(figure), wanted.unit, 6))
+    return table
+
+
+def _plot_figure(wanted, columns, figures) -> Picture:
+    from physsim.plotting import style
+
+    name, column = next(iter(columns.items()))
+    with style():
+        picture = Picture(figsize=(7, 4.5))
+        axis = picture.subplots()
+        axis.plot(column, figures, "o-", markersize=4, linewidth=1)
+        axis.set_xlabel(name if len(columns) == 1 else f"{name} (and {len(columns) - 1} more)")
+        axis.xaxis.set_major_formatter(EngFormatter(_UNITS.get(name.rpartition(".")[2], "")))
+        axis.set_ylabel(wanted.text.replace("$", r"\$"))
+        axis.yaxis.set_major_formatter(EngFormatter(wanted.unit))
+    return picture
+
+
+def _plot_waves(waves, columns) -> Picture:
+    from physsim.plotting import ABOVE, style
+
+    name, column = next(iter(columns.items()))
+    count, rows = waves.sizes["point"], waves.sizes["quantity"]
+    with style():
+        picture = Picture(figsize=(7, 1.5 + 2.5 * rows))
+        axes = np.atleast_1d(picture.subplots(rows, 1, sharex=True))
+        for j, axis in enumerate(axes):
+            for k in range(count):
+                colour = colormaps["viridis"](k / max(count - 1, 1) * 0.9)
+                label = _label(name, column[k]) if count <= _LEGEND or k in (0, count - 1) else None
+                axis.plot(waves.time, waves[k, j], linewidth=1, color=colour, label=label)
+            quantity = str(waves.quantity.values[j])
+            axis.set_ylabel(quantity.replace("$", r"\$"))
+            axis.yaxis.set_major_formatter(EngFormatter(unit_of(quantity)))
+        axes[0].legend(**ABOVE, ncols=4)
+        axes[-1].set_xlabel("time")
+        axes[-1].xaxis.set_major_formatter(EngFormatter("s"))
+    return picture
