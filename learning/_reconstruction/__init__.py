@@ -1,0 +1,29 @@
+"""Reconstructing dynamics from measured series, and judging the result."""
+
+from ._evaluate import Evaluation as Evaluation
+from ._evaluate import evaluate as evaluate
+from ._forced_model import AbstractReconstruction as AbstractReconstruction
+from ._forced_model import ForcedModel as ForcedModel
+from ._geometry import state_space_divergence as state_space_divergence
+from ._linear_ssm import LinearStateSpace as LinearStateSpace
+from ._networks import NETWORKS as NETWORKS
+from ._networks import AlmostLinearRNN as AlmostLinearRNN
+from ._networks import ShallowPLRNN as ShallowPLRNN
+from ._networks import ShallowTanhRNN as ShallowTanhRNN
+from ._prediction import map_lyapunov_exponent as map_lyapunov_exponent
+from ._prediction import prediction_error as prediction_error
+from ._series import Series as Series
+from ._series import generate as generate
+from ._spectra import power_spectra as power_spectra
+from ._spectra import spectral_distance as spectral_distance
+from ._systems import SYSTEMS as SYSTEMS
+from ._systems import AbstractSystem as AbstractSystem
+from ._systems import BurstingNeuron as BurstingNeuron
+from ._systems import Chua as Chua
+from ._systems import DrivenJunction as DrivenJunction
+from ._systems import Lorenz63 as Lorenz63
+from ._systems import Lorenz96 as Lorenz96
+from ._train import Reconstructed as Reconstructed
+from ._train import ReconstructionState as ReconstructionState
+from ._train import Training as Training
+from ._train import reconstruct as reconstruct
