@@ -39,12 +39,11 @@ from ._gtf import jacobian_norms as jacobian_norms
 from ._hssm import AbstractHRU as AbstractHRU
 from ._hssm import AbstractSweep as AbstractSweep
 from ._hssm import Block as Block
-from ._hssm import Dense as Dense
-from ._hssm import Diagonal as Diagonal
+from ._hssm import DenseCoupling as DenseCoupling
+from ._hssm import DiagonalCoupling as DiagonalCoupling
+from ._hssm import Epoch as Epoch
 from ._hssm import FusedSweep as FusedSweep
 from ._hssm import HamiltonianUnit as HamiltonianUnit
-from ._hssm import Keep as Keep
-from ._hssm import LayerNorm as LayerNorm
 from ._hssm import LayerSweep as LayerSweep
 from ._hssm import LinearHRU as LinearHRU
 from ._hssm import NonlinearHRU as NonlinearHRU
@@ -52,9 +51,12 @@ from ._hssm import Oscillators as Oscillators
 from ._hssm import Projection as Projection
 from ._hssm import Reading as Reading
 from ._hssm import SaturatingOscillators as SaturatingOscillators
-from ._hssm import Shape as Shape
 from ._hssm import Stack as Stack
+from ._hssm import StackFit as StackFit
+from ._hssm import StackShape as StackShape
 from ._hssm import StoredSweep as StoredSweep
+from ._hssm import cast as cast
+from ._hssm import fit_stack as fit_stack
 from ._hssm import log_cosh as log_cosh
 from ._hssm import make_linear_hru as make_linear_hru
 from ._hssm import make_nonlinear_hru as make_nonlinear_hru
@@ -144,6 +146,7 @@ from ._robustness import make_machines as make_machines
 from ._robustness import reached as reached
 from ._series import SeriesData as SeriesData
 from ._series import Splits as Splits
+from ._series import joined as joined
 from ._series import split as split
 from ._series import split_archive as split_archive
 from ._series import standardise as standardise

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from ._state import Update
-
 
 @final
 @dataclass(frozen=True)
 class MetricsFile:
-    """Writes `describe(update)`, a dictionary with the update's `step`, as a line of `path`."""
+    """Writes `describe(update)`, a dictionary with the update's `step`, as a line of `path`.
+
+    An update is an `Update`, or whatever else a training counts in.
+    """
 
     path: Path
-    describe: Callable[[Update], dict[str, Any]]
+    describe: Callable[[Any], dict[str, Any]]
 
     def rewind(self, step: int) -> None:
         """Drop the lines from `step` on: what a resumed training will do again."""
@@ -25,7 +26,7 @@ class MetricsFile:
         temporary.write_bytes(kept)
         os.replace(temporary, self.path)
 
-    def write(self, update: Update) -> None:
+    def write(self, update: Any) -> None:
         """Append a line and hand it to the system, so that a killed process leaves it there."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.describe(update)) + "\n")

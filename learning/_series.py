@@ -1,6 +1,6 @@
 """Labelled series: one container, its checks, splits and standardisation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -76,6 +76,10 @@ class Splits:
                     "seed, other shares, or more data"
                 )
 
+    def map(self, change: Callable[[SeriesData], SeriesData]) -> "Splits":
+        """Each split changed."""
+        return Splits(change(self.train), change(self.validation), change(self.test))
+
 
 def split(data: SeriesData, seed: int, shares: tuple[float, float] = (0.7, 0.15)) -> Splits:
     """Shares for training and validation, the rest for testing; of each class alike.
@@ -131,7 +135,7 @@ def standardise(splits: Splits) -> Splits:
         targets = data.targets if data.classes else (data.targets - centre) / spread
         return replace(data, x=x, targets=targets)
 
-    return Splits(change(splits.train), change(splits.validation), change(splits.test))
+    return splits.map(change)
 
 
 def with_time(data: SeriesData) -> SeriesData:
@@ -144,6 +148,16 @@ def resized(data: Sequence[SeriesData]) -> list[SeriesData]:
     """All padded to the longest among them."""
     steps = max(d.x.shape[2] for d in data)
     return [replace(d, x=np.pad(d.x, ((0, 0), (0, 0), (0, steps - d.x.shape[2])))) for d in data]
+
+
+def joined(first: SeriesData, second: SeriesData) -> SeriesData:
+    """All series of both, which must be of the same kind."""
+    first, second = resized([first, second])
+    parts = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("x", "lengths", "targets")
+    }
+    return replace(first, name=first.name.removesuffix("_TRAIN"), **parts)
 
 
 def _inside(data: SeriesData):

@@ -2,6 +2,9 @@
 
 from ._block import Block as Block
 from ._block import make_projection as make_projection
+from ._fit import Epoch as Epoch
+from ._fit import StackFit as StackFit
+from ._fit import fit_stack as fit_stack
 from ._linear import LinearHRU as LinearHRU
 from ._linear import Oscillators as Oscillators
 from ._linear import make_linear_hru as make_linear_hru
@@ -16,6 +19,7 @@ from ._recurrence import run_core as run_core
 from ._stack import Reading as Reading
 from ._stack import Stack as Stack
 from ._stack import StackShape as StackShape
+from ._stack import cast as cast
 from ._stack import make_stack as make_stack
 from ._stack import mean_pooling as mean_pooling
 from ._stack import subsampling as subsampling

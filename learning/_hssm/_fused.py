@@ -24,10 +24,10 @@ from ._stack import Reading, Stack
 
 @final
 class Arguments(eqx.Module):
-    """What is differentiated."""
+    """What is differentiated; as a gradient, `x` may be None where nobody asked for it."""
 
     stack: Stack
-    x: Inexact[Array, "m T series"]
+    x: Inexact[Array, "m T series"] | None
     starts: Any
 
 
@@ -44,43 +44,45 @@ class Cut(eqx.Module):
 
         The body returns (carry, output); a window's outputs are summed.
         """
-        whole, rest = divmod(self.window, self.chunk)
+        rest = self.window % self.chunk
 
-        def one_window(carry, s):
-            first = s * self.window
+        def one_chunk(counted, _):
+            at, inner, total = counted
+            inner, output = body(inner, at, self.chunk)
+            return (at + self.chunk, inner, total + output), None
 
-            def one_chunk(carry, j):
-                inner, total = carry
-                inner, output = body(inner, first + j * self.chunk, self.chunk)
-                return (inner, total + output), None
-
-            shape = jax.eval_shape(lambda c: body(c, first, self.chunk)[1], carry)
-            total = jnp.zeros(shape.shape, shape.dtype)
-            (carry, total), _ = lax.scan(one_chunk, (carry, total), jnp.arange(whole))
+        def one_window(counted, _):
+            at, carry = counted
+            shape = jax.eval_shape(lambda c: body(c, at, self.chunk)[1], carry)
+            inner = (at, carry, jnp.zeros(shape.shape, shape.dtype))
+            (at, carry, total), _ = lax.scan(one_chunk, inner, length=self.window // self.chunk)
             if rest:
-                carry, output = body(carry, first + whole * self.chunk, rest)
+                carry, output = body(carry, at, rest)
                 total = total + output
-            return carry, total
+            return (at + rest, carry), total
 
-        return lax.scan(one_window, carry, jnp.arange(self.windows))
+        # Times are counted in the carry: arrays of them would grow with the length.
+        (_, carry), totals = lax.scan(one_window, (jnp.zeros((), int), carry), length=self.windows)
+        return carry, totals
 
     def backward(self, body: Callable[..., Any], carry: Any, rows: Any) -> Any:
         """The same from the end: body(carry, at, length, row of the window) -> carry."""
-        whole, rest = divmod(self.window, self.chunk)
+        rest = self.window % self.chunk
 
-        def one_window(carry, x):
-            s, row = x
-            first = s * self.window
+        def one_window(counted, row):
+            def one_chunk(counted, _):
+                end, carry = counted
+                at = end - self.chunk
+                return (at, body(carry, at, self.chunk, row)), None
+
+            end, carry = counted
             if rest:
-                carry = body(carry, first + whole * self.chunk, rest, row)
+                end, carry = end - rest, body(carry, end - rest, rest, row)
+            chunks = self.window // self.chunk
+            return lax.scan(one_chunk, (end, carry), length=chunks)[0], None
 
-            def one_chunk(carry, j):
-                return body(carry, first + j * self.chunk, self.chunk, row), None
-
-            carry, _ = lax.scan(one_chunk, carry, jnp.arange(whole), reverse=True)
-            return carry, None
-
-        carry, _ = lax.scan(one_window, carry, (jnp.arange(self.windows), rows), reverse=True)
+        end = jnp.asarray(self.windows * self.window)
+        (_, carry), _ = lax.scan(one_window, (end, carry), rows, reverse=True)
         return carry
 
 

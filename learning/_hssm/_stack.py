@@ -10,8 +10,6 @@ from jaxtyping import Array, Bool, Float, Inexact, Int, PRNGKeyArray
 from physsim import AbstractSolver, PhaseState, StormerVerlet
 
 from ._block import Block, Keep, make_block, make_projection
-from ._linear import make_linear_hru
-from ._nonlinear import make_nonlinear_hru
 from ._unit import AbstractHRU, Projection
 
 
@@ -125,4 +123,6 @@ def make_stack(
     )
 
 
-UNITS = {"linear": make_linear_hru, "nonlinear": make_nonlinear_hru}
+def cast(stack: Stack, dtype: Any) -> Stack:
+    """The stack in another precision."""
+    return jax.tree.map(lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x, stack)

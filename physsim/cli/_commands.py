@@ -2,6 +2,7 @@
 
 from . import _ac as _ac
 from . import _check as _check
+from . import _compare as _compare
 from . import _demo as _demo
 from . import _hamiltonian as _hamiltonian
 from . import _learn as _learn
@@ -12,3 +13,4 @@ from . import _op as _op
 from . import _robustness as _robustness
 from . import _simulate as _simulate
 from . import _sweep as _sweep
+from . import _train as _train

@@ -51,7 +51,8 @@ def check_table(
 
 def _check_value(where: str, name: str, value: Any, key: Key) -> None:
     number = isinstance(value, int) and float in key.types
-    if isinstance(value, bool) or not (isinstance(value, key.types) or number):
+    truth = isinstance(value, bool) and bool not in key.types
+    if truth or not (isinstance(value, key.types) or number):
         raise ValueError(f"{where}{name} must be {key.expected}, got {value!r}")
     if key.least is not None and not (isinstance(value, str) or value >= key.least):
         raise ValueError(f"{where}{name} must be at least {key.least}, got {value!r}")

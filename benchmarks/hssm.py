@@ -1,0 +1,113 @@
+"""Stacks of recurrent units: backward passes, and parallel against sequential scans."""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+import learning
+import physsim
+
+from . import timing
+
+_SHAPE = learning.StackShape(signals=2, outputs=2, blocks=4, hidden=16, modes=16)
+_ROUNDS = 5
+
+
+def measure(quick: bool) -> dict[str, list[dict]]:
+    lengths = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
+    return {
+        "sweeps": [row for steps in lengths[1:] for row in _sweeps(steps, quick)],
+        "scans": [_scan(steps, size) for size in ((16, 1), (64, 32)) for steps in lengths],
+    }
+
+
+def _sweeps(steps: int, quick: bool) -> list[dict]:
+    """Value and gradient of one series: time, and memory beside arguments and results."""
+    units = {"linear": learning.make_linear_hru, "nonlinear": learning.make_nonlinear_hru}
+    rows = []
+    for kind, unit in units.items():
+        stack = learning.make_stack(_SHAPE, unit, key=jax.random.key(0))
+        exact = eqx.tree_at(
+            lambda s: s.solver, stack, physsim.ExactReversal(physsim.StormerVerlet())
+        )
+        passes = {
+            "BPTT": (stack, learning.StoredSweep()),
+            "layer by layer": (stack, learning.LayerSweep()),
+            "fused": (stack, learning.FusedSweep()),
+            "fused, exact grid": (exact, learning.FusedSweep()),
+            "fused, step by step": (stack, learning.FusedSweep(chunk=1)),
+        }
+        if quick:
+            passes = {name: passes[name] for name in ("BPTT", "fused")}
+        compiled = {name: _compile(stack, sweep, steps) for name, (stack, sweep) in passes.items()}
+        calls = {name: call for name, (call, _) in compiled.items()}
+        seconds = timing.interleaved(calls, 3 if steps > 50_000 else _ROUNDS)
+        rows += [
+            {
+                "unit": kind, "steps": steps, "pass": name, "s": seconds[name],
+                "MB": compiled[name][1] / 1e6,
+                "time of BPTT": seconds[name] / seconds["BPTT"],
+                "BPTT's memory over this": compiled["BPTT"][1] / compiled[name][1],
+            }
+            for name in passes
+        ]  # fmt: skip
+    return rows
+
+
+def _compile(stack, sweep, steps: int):
+    """(a call, bytes of temporary memory)."""
+    x = jax.random.normal(jax.random.key(1), (_SHAPE.signals, steps, 1))
+    weights = jnp.full((steps, 1), 1 / steps)
+
+    def loss(stack, x, weights):
+        return jnp.sum(sweep(stack, x, learning.Reading(weights, 1)) ** 2)
+
+    compiled = eqx.filter_jit(eqx.filter_value_and_grad(loss)).lower(stack, x, weights).compile()
+    call = functools.partial(compiled, stack, x, weights)
+    call()
+    return call, compiled.compiled.memory_analysis().temp_size_in_bytes
+
+
+def _scan(steps: int, size: tuple[int, int]) -> dict:
+    """A linear layer's run, and its gradient by the drive, both ways."""
+    modes, series = size
+    unit = learning.make_linear_hru(modes, 1, key=jax.random.key(0))
+    start = physsim.PhaseState(jnp.zeros((modes, series)), jnp.zeros((modes, series)))
+    drive = jax.random.normal(jax.random.key(1), (modes, steps, series))
+
+    def sequential(drive):
+        return learning.run_core(physsim.StormerVerlet(), unit.core, unit.dt, start, drive)[1]
+
+    def parallel(drive):
+        return learning.parallel_states(unit.core, start, drive).q
+
+    row = {"modes": modes, "series": series, "steps": steps}
+    calls, megabytes = {}, {}
+    for name, run in (("sequential", sequential), ("parallel", parallel)):
+        slope = jax.grad(lambda drive, run=run: jnp.sum(run(drive) ** 2))
+        for what, function in (("run", run), ("gradient", slope)):
+            compiled = jax.jit(function).lower(drive).compile()
+            calls[f"{name} {what}"] = functools.partial(compiled, drive)
+            megabytes[f"{name} {what}"] = compiled.memory_analysis().temp_size_in_bytes / 1e6
+    for call in calls.values():
+        jax.block_until_ready(call())
+    for name, seconds in timing.interleaved(calls, _ROUNDS).items():
+        row |= {f"{name}, s": seconds, f"{name}, MB": megabytes[name]}
+    return row
+
+
+def tables(results: dict[str, list[dict]]) -> str:
+    """Markdown of both measurements."""
+    parts = []
+    for name, rows in results.items():
+        heads = list(rows[0])
+        lines = [f"**{name}**", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+        lines += ["| " + " | ".join(_text(row[h]) for h in heads) + " |" for row in rows]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _text(value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,59 @@
+"""The plots of `train`."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from physsim.plotting import ABOVE, COLOURS, style
+
+
+def curves_picture(epochs, metric: str) -> Figure:
+    """Losses, and the score of the validation series, over the epochs."""
+    steps = [epoch.step for epoch in epochs]
+    with style():
+        figure = Figure(figsize=(7, 5))
+        above, below = figure.subplots(2, 1, sharex=True)
+        for name, values, colour in (
+            ("training", [e.loss for e in epochs], COLOURS[0]),
+            ("validation", [e.validation_loss for e in epochs], COLOURS[1]),
+        ):
+            above.plot(steps, values, color=colour, label=name)
+        above.set(ylabel="loss", yscale="log")
+        above.legend(**ABOVE, ncols=2)
+        sign = 1 if metric == "accuracy" else -1
+        below.plot(steps, [sign * e.validation_score for e in epochs], color=COLOURS[1])
+        below.set(ylabel=f"{metric}, validation", xlabel="epoch")
+    return figure
+
+
+def confusion_picture(confusion: np.ndarray, classes: tuple[str, ...]) -> Figure:
+    """How often each class was taken for which."""
+    size = 2.5 + 0.4 * len(classes)
+    with style():
+        figure = Figure(figsize=(size, size))
+        axis = figure.add_subplot()
+        axis.imshow(confusion, cmap="Blues", vmin=0)
+        axis.grid(False)
+        for (i, j), count in np.ndenumerate(confusion):
+            if count:
+                dark = count > confusion.max() / 2
+                axis.text(j, i, str(count), ha="center", va="center",
+                          color="white" if dark else "black")  # fmt: skip
+        ticks = range(len(classes))
+        axis.set_xticks(ticks, classes, rotation=90)
+        axis.set_yticks(ticks, classes)
+        axis.set(xlabel="predicted class", ylabel="true class")
+    return figure
+
+
+def readings_picture(data, predictions: np.ndarray) -> Figure:
+    """The first test series: what was asked, and what the stack read."""
+    with style():
+        figure = Figure(figsize=(7, 3.5))
+        axis = figure.add_subplot()
+        steps = (np.arange(data.targets.shape[2]) + 1) * data.every
+        mark = "." if len(steps) < 3 else None
+        axis.plot(steps, data.targets[0, 0], color=COLOURS[6], marker=mark, label="true")
+        axis.plot(steps, predictions[0, :, 0], color=COLOURS[0], marker=mark, label="read")
+        axis.set(xlabel="time step", ylabel="value, in standard deviations")
+        axis.legend(**ABOVE, ncols=2)
+    return figure
