@@ -40,7 +40,7 @@ lint: env  ## ruff and pyright
 	$(BIN)/pyright
 
 bench: env  ## speed, compile time, precision and drift against C and peers; needs gcc
-	@$(BIN)/python -c 'import pyhamsys, rebound' 2>/dev/null \
+	@$(BIN)/python -c 'import pyhamsys, rebound, voltax' 2>/dev/null \
 	  || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[bench]'
 	$(BIN)/python -m benchmarks $(PARTS)
 

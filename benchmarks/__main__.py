@@ -12,7 +12,18 @@ import jax  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 
-from . import compiling, drift, echo, overhead, report, speed, work_precision  # noqa: E402
+from . import (
+    compiling,
+    drift,
+    echo,
+    exactness,
+    hssm,
+    overhead,
+    report,
+    speed,
+    transients,
+    work_precision,
+)  # noqa: E402
 
 PARTS = {
     "speed": speed,
@@ -21,6 +32,9 @@ PARTS = {
     "drift": drift,
     "overhead": overhead,
     "echo": echo,
+    "exactness": exactness,
+    "transients": transients,
+    "hssm": hssm,
 }
 
 

@@ -50,7 +50,9 @@ def _errors(H, solver, ys, ts, dt, inputs):
     system = solver.prepare(H)
     drive, _ = make_drive(inputs, H, 1, dt.dtype)
 
-    def error(y, t):
+    def error(sample):
+        y, t = sample
+
         def advance(y, start, step):
             state = solver.start(system, y)
             # The drive counts time in steps of `dt`.
@@ -61,7 +63,8 @@ def _errors(H, solver, ys, ts, dt, inputs):
         half = advance(advance(y, jnp.zeros_like(dt), dt / 2), dt / 2, dt / 2)
         return jnp.max(jnp.abs(whole.q - half.q)), jnp.max(jnp.abs(whole.p - half.p))
 
-    return jax.vmap(error)(ys, ts)
+    # One after another: a batch of large networks leaves the cache.
+    return jax.lax.map(error, (ys, ts))
 
 
 @functools.lru_cache(maxsize=64)
