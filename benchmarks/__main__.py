@@ -12,7 +12,9 @@ import jax  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 
-from . import (
+from . import (  # noqa: E402
+    hssm,
+)
     compiling,
     drift,
     echo,

@@ -37,7 +37,6 @@ def _sweeps(steps: int, quick: bool) -> list[dict]:
             "layer by layer": (stack, learning.LayerSweep()),
             "fused": (stack, learning.FusedSweep()),
             "fused, exact grid": (exact, learning.FusedSweep()),
-            "fused, step by step": (stack, learning.FusedSweep(chunk=1)),
         }
         if quick:
             passes = {name: passes[name] for name in ("BPTT", "fused")}
@@ -98,13 +97,13 @@ def _scan(steps: int, size: tuple[int, int]) -> dict:
     return row
 
 
-def tables(results: dict[str, list[dict]]) -> str:
+def table(result: dict) -> str:
     """Markdown of both measurements."""
     parts = []
-    for name, rows in results.items():
-        heads = list(rows[0])
+    for name in ("sweeps", "scans"):
+        heads = list(result[name][0])
         lines = [f"**{name}**", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-        lines += ["| " + " | ".join(_text(row[h]) for h in heads) + " |" for row in rows]
+        lines += ["| " + " | ".join(_text(row[h]) for h in heads) + " |" for row in result[name]]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
