@@ -13,8 +13,6 @@ import jax  # noqa: E402
 jax.config.update("jax_enable_x64", True)
 
 from . import (  # noqa: E402
-    hssm,
-)
     compiling,
     drift,
     echo,
@@ -25,7 +23,7 @@ from . import (  # noqa: E402
     speed,
     transients,
     work_precision,
-)  # noqa: E402
+)
 
 PARTS = {
     "speed": speed,
