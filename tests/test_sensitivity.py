@@ -1,5 +1,9 @@
 """Sensitivities against finite differences of the whole analysis, and closed forms."""
 
+import functools
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -7,6 +11,7 @@ import circuits
 from circuits._ac import ac
 from circuits._ac_sensitivity import ac_sensitivity
 from circuits._values import values_of, with_values
+from learning import ReversibleAdjoint
 
 from .small_signal_decks import COUPLED, JUNCTIONS, RLC
 
@@ -88,3 +93,66 @@ def test_sources_scale_the_response():
     found = circuits.loads(RLC).ac_sensitivity("v(out)", [1e6])
     one = circuits.loads(RLC).transfer("I1", "v(out)", [1e6])
     np.testing.assert_allclose(found.sel(value="I1.ac"), one, rtol=1e-12)
+
+
+TANKS = """two coupled tanks
+C1 in 0 1n ic=1
+L1 in 0 1u
+C2 out 0 1.2n
+L2 out 0 0.9u
+L12 in out 4u
+"""
+
+
+def test_figures_of_a_run_by_finite_differences():
+    circuit = circuits.loads(TANKS)
+    run = {"t_end": 1e-6, "dt": 4e-9}
+    figure = functools.partial(circuits.crossing, count=2)
+    found = circuits.sensitivity(circuit, "v(out)", figure, **run)
+    values = circuit.values()
+    names = ["C1.C", "L2.L", "L12.L"]
+    columns = {name: np.tile(values[name], 4 * len(names)) for name in names}
+    for k, name in enumerate(names):
+        columns[name][4 * k : 4 * k + 4] *= 1 + 1e-4 * np.array([-2, -1, 1, 2])
+    columns = {name: column.tolist() for name, column in columns.items()}
+    waves = circuits.sweep(circuit, columns, "v(out)", **run)
+    t = jnp.asarray(waves.time.values)
+    times = [float(figure(t, jnp.asarray(wave[0].values))) for wave in waves]
+    for k, name in enumerate(names):
+        a, b, c, d = times[4 * k : 4 * k + 4]
+        expected = (a - 8 * b + 8 * c - d) / 12 / (1e-4 * values[name])
+        np.testing.assert_allclose(found.sel(value=name), expected, rtol=1e-6)
+    np.testing.assert_allclose(found.attrs["figure"], np.mean(times), rtol=1e-3)
+
+
+def test_the_reversible_adjoint_finds_the_same():
+    """Backwards from the derivative of the figure by every sample, and forwards with each value."""
+    circuit = circuits.loads(TANKS)
+    solver, dt = circuit.default_solver, 4e-9
+    run = circuit.simulate(1e-6, dt, solver=solver)
+    t = jnp.asarray(run.t)
+    weights = jax.grad(lambda x: circuits.rms(t, x))(jnp.asarray(run.v("out")))
+    readout = circuit.readout("v(out)")
+
+    def cost(H, y, u, weight):
+        return weight * readout(H, y, u)
+
+    _, gradients = ReversibleAdjoint()(
+        circuit.hamiltonian, solver, circuit.initial_state, cost,
+        dt=dt / circuit.scales.time, num_steps=len(t) - 1, targets=weights[1:],
+    )  # fmt: skip
+    backward = jax.tree.map(lambda g, unit: g / unit, gradients.params, circuit.units)
+    backward = np.concatenate([np.ravel(x) for x in jax.tree.leaves(backward)])
+    found = circuits.sensitivity(circuit, "v(out)", circuits.rms, t_end=1e-6, dt=dt)
+    np.testing.assert_allclose(found.attrs["figure"], circuits.rms(t, run.v("out")), rtol=1e-12)
+    size = np.max(np.abs(found * list(circuit.values().values())))
+    scaled = (backward - found) * np.array(list(circuit.values().values()))
+    assert np.max(np.abs(scaled)) <= 1e-9 * size
+
+
+def test_a_figure_that_does_not_occur():
+    with pytest.raises(ValueError, match="does not occur"):
+        circuits.sensitivity(
+            circuits.loads(TANKS), "v(out)", functools.partial(circuits.crossing, level=9.0),
+            t_end=1e-6, dt=4e-9,
+        )  # fmt: skip

@@ -50,7 +50,7 @@ def ac(
         ports = [_port(text) for text in port]
         f = _list(circuit, sweep)
         Z = circuit.impedance(ports, f)
-        names = [",".join(p) for p in ports]
+        names = [plus if minus == "0" else f"{plus}-{minus}" for plus, minus in ports]
         curves = {
             f"Z({names[p]})" if p == q else f"Z({names[p]};{names[q]})": Z[:, p, q]
             for p in range(len(ports))

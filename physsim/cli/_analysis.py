@@ -1,8 +1,9 @@
 """What the commands of analyses share: frequencies, tables, CSV."""
 
+import csv
 import math
-import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.ticker import EngFormatter
@@ -76,15 +77,13 @@ def _card(text: str):
     return circuits.Ac(words[0].lower(), int(words[1]), start, stop)
 
 
-def save_csv(columns: dict[str, np.ndarray], path: Path) -> None:
+def save_csv(columns: dict[str, Any], path: Path) -> None:
     """A column a name."""
-    header = ",".join(f'"{name}"' if re.search(r"[,\s]", name) else name for name in columns)
-    table = np.column_stack([np.asarray(column) for column in columns.values()])
-    if table.dtype.kind in "fi":
-        np.savetxt(path, table, delimiter=",", header=header, comments="", fmt="%.12g")
-    else:
-        rows = "\n".join(",".join(f'"{x}"' if "," in x else x for x in row) for row in table)
-        path.write_text(f"{header}\n{rows}\n", encoding="utf-8")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow([x if isinstance(x, str) else f"{x:.12g}" for x in row])
     console.print(f"  table    {path}", highlight=False)
 
 

@@ -40,11 +40,8 @@ def op(netlist: Netlist, out: Out = "out") -> None:
     stem = netlist.stem
     save_figure(_plot(point), folder / f"{stem}_op.png")
     names, values, units = zip(*rows, strict=True)
-    save_csv(
-        {"quantity": np.array(names), "value": np.array([f"{x:.12g}" for x in values]),
-         "unit": np.array(units)},
-        folder / f"{stem}_op.csv",
-    )  # fmt: skip
+    columns = {"quantity": names, "value": values, "unit": units}
+    save_csv(columns, folder / f"{stem}_op.csv")
 
 
 def _table(rows) -> Table:

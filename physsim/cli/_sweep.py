@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import typer
 from matplotlib import colormaps
@@ -80,15 +81,15 @@ def sweep(
 
 
 def _figures(wanted, waves) -> np.ndarray:
-    t = waves.time.values
-    found = np.asarray(jax.vmap(lambda x: wanted.measure(t, *x))(waves.values))
+    t = jnp.asarray(waves.time.values)
+    found = np.asarray(jax.vmap(lambda x: wanted.measure(t, *x))(jnp.asarray(waves.values)))
     if not np.isfinite(found).all():
         k = int(np.argmax(~np.isfinite(found)))
         raise ValueError(f"{wanted.text} does not occur in run {k + 1}: run longer (--t-end)")
     return found
 
 
-def _column(circuit, text: str) -> tuple[str, np.ndarray]:
+def _column(circuit, text: str) -> tuple[str, list[float]]:
     """A value's full name, and its list."""
     from circuits import parse_number
 
@@ -100,11 +101,11 @@ def _column(circuit, text: str) -> tuple[str, np.ndarray]:
     words = values.split(":")
     if len(words) == 1:
         column = [parse_number(word, f"--vary {name}", unit) for word in values.split(",")]
-        return name, np.array(column)
+        return name, column
     if len(words) != 3 or not words[2].isdigit() or int(words[2]) < 2:
         raise ValueError(f"--vary {text!r}: expected first:last:number, as C1=1n:2n:11")
     first, last = (parse_number(word, f"--vary {name}", unit) for word in words[:2])
-    return name, np.linspace(first, last, int(words[2]))
+    return name, np.linspace(first, last, int(words[2])).tolist()
 
 
 def _full(circuit, name: str) -> str:
