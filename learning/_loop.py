@@ -68,12 +68,15 @@ def train(
 def _advance(plan: Plan, state: TrainState, started: float):
     """The state after one update, and the update, None where the run diverged."""
     step, batch = state.step, _batch(plan, state.step)
-    z, optimiser, loss, slope, values = _update(
-        plan.objective, plan.method, plan.optimiser, state.z, state.optimiser, batch
-    )
-    loss, norm = float(loss), float(np.linalg.norm(slope))
+    try:
+        z, optimiser, loss, slope, values = _update(
+            plan.objective, plan.method, plan.optimiser, state.z, state.optimiser, batch
+        )
+        loss, norm = float(loss), float(np.linalg.norm(slope))
+    except eqx.EquinoxRuntimeError as error:
+        return _diverged(state, str(error).splitlines()[0]), None
     if not np.isfinite(loss + norm):
-        return _diverged(state), None
+        return _diverged(state, _NOT_FINITE), None
     judged = None
     if plan.judge_by is None:
         state = state.judge(loss, elsewhere=False)
@@ -102,11 +105,13 @@ def _batch(plan: Plan, step: int) -> Samples | None:
     return plan.samples[batch_index(len(plan.samples), plan.batch_size, step, plan.seed)]
 
 
-def _diverged(state: TrainState) -> TrainState:
-    message = (
-        "the cost or its gradient is not finite: the run diverged (try a smaller dt or learning "
-        "rate) or the cost has no derivative somewhere on it"
-    )
+_NOT_FINITE = (
+    "the cost or its gradient is not finite: the run diverged (try a smaller dt or learning rate) "
+    "or the cost has no derivative somewhere on it"
+)
+
+
+def _diverged(state: TrainState, message: str) -> TrainState:
     if state.step == 0:
         raise DivergenceError(message)
     warnings.warn(f"training stopped before update {state.step}: {message}", stacklevel=4)
