@@ -21,6 +21,7 @@ from . import (  # noqa: E402
     overhead,
     report,
     speed,
+    stages,
     transients,
     work_precision,
 )
@@ -34,6 +35,7 @@ PARTS = {
     "echo": echo,
     "exactness": exactness,
     "transients": transients,
+    "stages": stages,
     "hssm": hssm,
 }
 
