@@ -122,7 +122,7 @@ def make_nudge(
     A unit of epsilon is the charge that would move this voltage by the largest it had.
     None where dl/dv is zero all along.
     """
-    response, per_coulomb = _charge_response(circuit, ends, run)
+    response, per_coulomb = charge_response(circuit, ends, lambda e: float(run.state(e)[-1]))
     v = run.voltage(*ends)
     slope = np.asarray(cost.slope(v, run.times), float)
     if not np.any(slope):
@@ -202,11 +202,16 @@ def _is_single(waveform: Waveform) -> bool:
     return isinstance(waveform, Pulse) and waveform.period is None
 
 
-def _charge_response(
-    circuit: Circuit, ends: tuple[str, str], run: EchoRun
+def charge_response(
+    circuit: Circuit,
+    ends: tuple[str, str],
+    charge_of: Callable[[NonlinearCapacitor], float],
 ) -> tuple[dict[str, float], float]:
     """(change of each capacitor's voltage, or a nonlinear one's charge, by one coulomb put on
     the first node and taken from the second; change of the voltage between them).
+
+    `charge_of` is the charge (C) about which a nonlinear capacitor is linearised. Raises
+    `NetlistError` where no capacitors hold the voltage.
     """
     tree = circuit.tree
     path = [(k, sign) for k, sign in tree.path(*ends) if k not in _sources(tree)]
@@ -224,7 +229,7 @@ def _charge_response(
     changes = {}
     for k, element in enumerate(tree.nonlinear_capacitors, start=count):
         changes[element.name] = float(charges[k])
-        volts[k] = charges[k] * _elastance(element, float(run.state(element)[-1]))
+        volts[k] = charges[k] * _elastance(element, charge_of(element))
     for element in (*tree.capacitors, *tree.link_capacitors):
         own = [(k, sign) for k, sign in tree.path(*element.nodes) if k < count]
         changes[element.name] = float(sum(sign * volts[k] for k, sign in own))

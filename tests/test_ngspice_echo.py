@@ -1,20 +1,17 @@
 """The echo run literally in ngspice: its gradient against the continuous adjoint and ngspice's own
 differences."""
 
-from typing import Any
+import json
+import sys
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
 
 import circuits
-import learning
-import physsim
 from circuits._echo_decks import forward_deck, half_square, read_ends
 from circuits._echo_run import EchoRun
 from circuits._values import with_values
+from physsim.cli import main
+from physsim.cli._echo_check import check_in_ngspice
 
 from .ngspice import require_ngspice
 from .systems import physsim_library
@@ -57,89 +54,55 @@ def eight_tanks():
     return "\n".join(lines) + "\n"
 
 
-class Trapezoid(eqx.Module):
-    """Half the mean square of a read-out; a row is the weight of its sample."""
-
-    readout: Any
-    scale: float = eqx.field(static=True)
-
-    def __call__(self, H, y, u, weight):
-        return 0.5 * weight * (self.readout(H, y, u) / self.scale) ** 2
-
-
 def mean_square(circuit, stop):
     return half_square(1 / (circuit.scales.voltage**2 * stop))
 
 
-def continuous(circuit, quantity, stop, num_steps):
-    """dL/dtheta in SI, by name."""
-    weights = np.full(num_steps, 1 / num_steps)
-    weights[-1] /= 2
-    _, gradients = learning.ContinuousAdjoint()(
-        circuit.hamiltonian,
-        physsim.SRKN11b(),
-        circuit.initial_state,
-        Trapezoid(circuit.readout(quantity), circuit.scales.voltage),
-        dt=stop / num_steps / circuit.scales.time,
-        num_steps=num_steps,
-        inputs=circuit.drive,
-        targets=jnp.asarray(weights),
-    )
-    flat = [
-        np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
-        for tree in (gradients.params, circuit.units)
-    ]
-    return dict(zip(circuit.hamiltonian.parameter_names(), flat[0] / flat[1], strict=True))
-
-
-def errors(found, exact):
-    return {name: abs(found[name] / x - 1) for name, x in exact.items()}
-
-
-@pytest.mark.parametrize(("name", "stop"), [("2 tanks", 2e-6), ("8 tanks", 2e-6)])
-def test_linear_echoes_give_the_adjoint_at_any_epsilon(name, stop):
+def test_the_linear_echo_of_two_tanks_is_right_at_any_epsilon(tmp_path, monkeypatch):
+    """From the command line: both gradients, the decks and the recipe."""
     require_ngspice()
-    circuit = circuits.loads({"2 tanks": TWO_TANKS, "8 tanks": eight_tanks()}[name])
-    quantity = "v(out)" if name == "2 tanks" else "v(n8)"
-    exact = continuous(circuit, quantity, stop, 4000)
-    for epsilon in (1e-1, 1e-2):
-        echo = circuits.ngspice_echo(
-            circuit,
-            quantity,
-            mean_square(circuit, stop),
-            stop=stop,
-            max_step=stop / 4000,
-            epsilon=epsilon,
-        )
-        worst = errors(echo.gradient, exact)
-        print(
-            f"{name}, epsilon {epsilon:g}: {max(worst.values()):.1e} ({max(worst, key=worst.get)})"
-        )
-        assert set(exact) <= set(echo.gradient)
-        assert max(worst.values()) <= 1e-2
-        assert echo.retraced <= 1e-4
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tanks.cir").write_text(TWO_TANKS)
+    options = ["--measure", "v(out)", "--t-end", "2u", "--ngspice", "--recipe", "-o", "."]
+    monkeypatch.setattr(sys, "argv", ["physsim", "check", "tanks.cir", *options])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert not stopped.value.code
+    figures = json.loads((tmp_path / "tanks_ngspice.json").read_text())
+    adjoint = figures["continuous_adjoint"]
+    assert set(adjoint) == {"C1.C", "C2.C", "L1.L", "L1.ic", "L2.L", "L12.L"}
+    for epsilon in ("0.1", "0.03", "0.01", "0.003"):
+        errors = [abs(figures["ngspice"][epsilon][n] / x - 1) for n, x in adjoint.items()]
+        print(f"2 tanks, epsilon {epsilon}: {max(errors):.1e}")
+        assert max(errors) <= 1e-4
+    recipe = (tmp_path / "tanks_recipe.md").read_text()
+    for words in ("let 0.002 A flow in L1", "| C1 | in 0 | a two-pole changeover switch",
+                  "| L12.L | -i^2 / 2 |", "| C1.C | -v^2 / 2 - (1 V) v |"):  # fmt: skip
+        assert words in recipe
+    for name in ("forward", "echo_plus", "echo_minus"):
+        assert ".tran" in (tmp_path / f"tanks_{name}.cir").read_text()
+
+
+def test_eight_tanks_within_one_per_cent_of_the_continuous_adjoint():
+    """C7, whose derivative is 2000 times smaller than the others', included."""
+    require_ngspice()
+    found = check_in_ngspice(circuits.loads(eight_tanks()), "v(n8)", 2e-6, (1e-2,))
+    errors = found.errors(1e-2)
+    print(f"8 tanks: {max(errors.values()):.1e} {max(errors, key=errors.get)}")
+    assert len(errors) == 23
+    assert max(errors.values()) <= 1e-2
+    assert found.echoes[1e-2].retraced <= 1e-4
 
 
 def test_the_error_of_a_junction_chain_falls_with_epsilon_squared():
     require_ngspice()
     circuit = circuits.load(physsim_library("junction_chain.cir"))
-    stop = 2e-10
-    exact = continuous(circuit, "v(n4)", stop, 2000)
-    found = {}
-    for epsilon in (1e-1, 3e-2, 1e-2, 3e-3):
-        echo = circuits.ngspice_echo(
-            circuit,
-            "v(n4)",
-            mean_square(circuit, stop),
-            stop=stop,
-            max_step=stop / 4000,
-            epsilon=epsilon,
-        )
-        worst = errors(echo.gradient, exact)
-        found[epsilon] = max(worst.values())
-        print(f"epsilon {epsilon:g}: {found[epsilon]:.1e} ({max(worst, key=worst.get)})")
-    assert found[1e-2] <= 1e-2
-    assert found[1e-1] > 3 * found[3e-2] > 9 * found[1e-2] > 9 * found[3e-3]
+    found = check_in_ngspice(circuit, "v(n4)", 2e-10)
+    worst = {epsilon: max(found.errors(epsilon).values()) for epsilon in found.echoes}
+    print("junction chain:", {e: f"{x:.1e}" for e, x in worst.items()})
+    assert len(found.adjoint) == 13
+    assert worst[1e-2] <= 1e-2
+    assert worst[1e-1] > 5 * worst[3e-2] > 25 * worst[1e-2] > 50 * worst[3e-3]
 
 
 def test_every_rule_agrees_with_differences_of_runs_in_ngspice():
@@ -167,11 +130,8 @@ def test_every_rule_agrees_with_differences_of_runs_in_ngspice():
         plus, minus = (value(with_values(netlist, {name: x + d})) for d in (moved, -moved))
         slopes[name] = (plus - minus) / (2 * moved)
         print(f"{name}: {slopes[name]:.6e} {echo.gradient[name] / slopes[name] - 1:.1e}")
-    largest = max(abs(slope * values[name]) for name, slope in slopes.items())
     for name, slope in slopes.items():
-        error = abs(echo.gradient[name] - slope) * abs(values[name])
-        assert error <= 2e-3 * largest, name
-        assert abs(echo.gradient[name] / slope - 1) <= 2e-2, name
+        assert abs(echo.gradient[name] / slope - 1) <= 2e-3, name
 
 
 @pytest.mark.parametrize(

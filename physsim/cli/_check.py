@@ -1,19 +1,21 @@
 """`physsim check`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, final
 
 import numpy as np
 import typer
 
-from ._files import console, load_circuit, output_folder, save_json
+from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Integrator, Netlist, Out, integrator, quantity
+from ._options import Out, integrator, quantity
+
+_EXACT = ("ReversibleAdjoint", "BPTT", "ContinuousAdjoint")
 
 
 @app.command()
 def check(
-    netlist: Netlist,
+    netlist: Annotated[Path, typer.Argument(help="A netlist, or a learning task (.toml).")],
     measure: Annotated[
         str | None, typer.Option(help="v(node) or i(element). Default: the last node's voltage.")
     ] = None,
@@ -27,40 +29,187 @@ def check(
     rtol_continuous: Annotated[
         float, typer.Option(help="Tolerance for the continuous adjoint (it shrinks with dt).")
     ] = 1e-2,
-    integrator_name: Integrator = "SRKN11b",
+    integrator_name: Annotated[
+        str | None, typer.Option("--integrator", help="Default: the one that suits the circuit.")
+    ] = None,
+    causes: Annotated[
+        bool, typer.Option(help="Scan epsilon and the step, and say where differences come from.")
+    ] = False,
+    ngspice: Annotated[
+        bool, typer.Option("--ngspice", help="Run the echo in ngspice, and compare its gradient.")
+    ] = False,
+    recipe: Annotated[
+        bool, typer.Option("--recipe", help="Write how to run the echo on a bench.")
+    ] = False,
     out: Out = "out",
 ) -> None:
     """Compare the gradients of RHEL, reversible adjoint, BPTT and continuous adjoint.
 
-    The cost is the mean square of one measured quantity, halved, in dimensionless units. Exit
-    code 1 when the methods disagree.
+    For a netlist the cost is the mean square of one measured quantity, halved, in dimensionless
+    units; for a task it is that of its first run. Exit code 1 when the methods disagree.
 
-    Example:  physsim check coupled_lc.cir --measure "v(out)"
+    Examples:
+
+        physsim check coupled_lc.cir --measure "v(out)" --causes
+
+        physsim check coupled_lc.cir --t-end 2u --ngspice --recipe
     """
-    from ._experiment import check_experiment
-
-    circuit = load_circuit(netlist)
-    experiment = check_experiment(
-        circuit,
-        measure,
-        integrator(integrator_name),
-        quantity(t_end, "--t-end"),
-        quantity(dt, "--dt"),
-    )
-    report = experiment.compare(epsilon)
-    for table in report.tables(circuit.units):
-        console.print(table)
-    disagreeing = report.disagreeing(exact=rtol, echo=rtol_echo, continuous=rtol_continuous)
-    save_json(
-        {
-            "worst_relative_error": {m: report.worst(m) for m in report.gradients},
-            "disagreeing": disagreeing,
-        },
-        output_folder(Path(out)) / f"{netlist.stem}_check.json",
-    )
+    folder = output_folder(Path(out))
+    if netlist.suffix == ".toml":
+        _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe)
+        checked = _of_task(netlist)
+    else:
+        checked = _of_netlist(
+            netlist,
+            measure,
+            integrator_name,
+            quantity(t_end, "--t-end"),
+            quantity(dt, "--dt"),
+        )
+    if recipe or ngspice:
+        _in_ngspice(checked, netlist.stem, folder, epsilon, ngspice, recipe)
+        return
+    report = _compare(checked, epsilon)
+    limits = {"exact": rtol, "echo": rtol_echo, "continuous": rtol_continuous}
+    disagreeing = report.disagreeing(**limits)
+    figures: dict[str, Any] = {
+        "worst_relative_error": {m: report.worst(m) for m in report.gradients},
+        "disagreeing": disagreeing,
+    }
+    if causes:
+        figures["causes"] = _explain(checked, folder / f"{netlist.stem}_check.png")
+    save_json(figures, folder / f"{netlist.stem}_check.json")
     if disagreeing:
         console.print(f"disagree with {report.reference}: {', '.join(disagreeing)}", style="red")
         raise typer.Exit(1)
     if not any(np.any(x) for x in report.components().values()):
         console.print("every gradient is zero: does the circuit start at rest?", style="yellow")
     console.print("all methods agree", style="green")
+
+
+@final
+class _Checked:
+    """What gradients are taken of: arguments and options of a method."""
+
+    def __init__(self, circuit, arguments, options, measure: str, stop: float):
+        self.circuit, self.arguments, self.options = circuit, arguments, options
+        self.measure, self.stop = measure, stop
+
+
+def _of_netlist(path, measure, integrator_name, t_end, dt) -> _Checked:
+    from ._experiment import check_experiment
+
+    circuit = load_circuit(path)
+    solver = circuit.default_solver if integrator_name is None else integrator(integrator_name)
+    experiment = check_experiment(circuit, measure, solver, t_end, dt)
+    stop = float(experiment.times[-1])
+    name = experiment.cost.readout.name
+    return _Checked(circuit, experiment.arguments(), experiment.options(), name, stop)
+
+
+def _of_task(path: Path) -> _Checked:
+    """The first run of a task, from the values it starts with."""
+    from ._task import read_task
+    from ._training import Trainer
+
+    task = read_task(path)
+    trainer = Trainer(task)
+    objective, samples = trainer.objective(task.seed)
+    sample = None if samples is None else samples[0]
+    problem = objective.problem(objective.H, sample)
+    inputs = objective.shared.inputs
+    if sample is not None and sample.inputs is not None:
+        inputs = sample.inputs
+    options = {
+        "dt": float(problem.dt),
+        "num_steps": problem.num_steps,
+        "inputs": inputs,
+        "targets": problem.rows.target,
+    }
+    arguments = (problem.H, problem.solver, problem.initial, problem.cost)
+    return _Checked(trainer.circuit, arguments, options, "", 0.0)
+
+
+def _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe) -> None:
+    given = {
+        "--measure": measure,
+        "--t-end": t_end,
+        "--dt": dt,
+        "--integrator": integrator_name,
+        "--ngspice": ngspice or None,
+        "--recipe": recipe or None,
+    }
+    names = [name for name, value in given.items() if value is not None]
+    if names:
+        raise ValueError(f"{', '.join(names)}: a task says itself what is run; check its netlist")
+
+
+def _compare(checked: _Checked, epsilon: float | None):
+    """The report of all methods that the system allows."""
+    import learning
+
+    methods = {"RHEL": learning.RHEL(epsilon)}
+    methods |= {name: getattr(learning, name)() for name in _EXACT}
+    H, solver, *_ = checked.arguments
+    usable = {}
+    for name, method in methods.items():
+        try:
+            method.check(H, solver)
+        except ValueError as error:
+            console.print(f"without {name}: {error}", style="yellow")
+        else:
+            usable[name] = method
+    report = learning.compare_gradients(*checked.arguments, **checked.options, methods=usable)
+    for table in report.tables(checked.circuit.units):
+        console.print(table)
+    return report
+
+
+def _explain(checked: _Checked, picture: Path) -> dict[str, Any]:
+    """Print and draw where differences come from."""
+    import learning
+
+    from ._check_causes import causes_picture, causes_table
+
+    curves = learning.error_curves(*checked.arguments, **checked.options)
+    console.print(causes_table(curves))
+    unit = checked.circuit.scales.time
+    save_figure(causes_picture(curves, unit), picture)
+    return {
+        "epsilons": curves.epsilons.tolist(),
+        "by_epsilon": None if curves.by_epsilon is None else curves.by_epsilon.tolist(),
+        "steps_s": (curves.steps * unit).tolist(),
+        "by_step": curves.by_step.tolist(),
+        "rounding": curves.rounding,
+        "missed": curves.missed,
+        "unreversed": curves.unreversed,
+    }
+
+
+def _in_ngspice(checked: _Checked, stem, folder, epsilon, run: bool, recipe: bool) -> None:
+    import circuits
+
+    from ._echo_check import EPSILONS, check_in_ngspice
+
+    epsilons = EPSILONS if epsilon is None else (epsilon,)
+    if recipe:
+        text = circuits.bench_recipe(checked.circuit, checked.measure, checked.stop, epsilons[-1])
+        path = folder / f"{stem}_recipe.md"
+        path.write_text(text, encoding="utf-8")
+        console.print(f"  recipe   {path}", highlight=False)
+    if not run:
+        return
+    found = check_in_ngspice(checked.circuit, checked.measure, checked.stop, epsilons)
+    console.print(found.table())
+    console.print(found.summary())
+    for name, deck in found.echoes[epsilons[-1]].decks.items():
+        path = folder / f"{stem}_{name}"
+        path.write_text(deck, encoding="utf-8")
+        console.print(f"  deck     {path}", highlight=False)
+    save_json(
+        {
+            "continuous_adjoint": found.adjoint,
+            "ngspice": {f"{e:g}": dict(r.gradient) for e, r in found.echoes.items()},
+        },
+        folder / f"{stem}_ngspice.json",
+    )

@@ -1,0 +1,114 @@
+"""The echo in ngspice beside the continuous adjoint: `physsim check --ngspice`."""
+
+from dataclasses import dataclass
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.table import Table
+
+import learning
+import physsim
+from circuits import Circuit, NgspiceEcho, Readout, half_square, ngspice_echo
+
+EPSILONS = (1e-1, 3e-2, 1e-2, 3e-3)
+_SAMPLES_A_PERIOD, _STEPS_A_PERIOD, _FEWEST = 40, 400, 2000
+
+
+@final
+class WeighedSquare(eqx.Module):
+    """Half the square of a read-out, in units of `scale`, times the weight of a sample."""
+
+    readout: Readout
+    scale: float = eqx.field(static=True)
+
+    def __call__(self, H, y, u, weight):
+        return 0.5 * weight * (self.readout(H, y, u) / self.scale) ** 2
+
+
+@final
+@dataclass(frozen=True)
+class EchoCheck:
+    """Gradients in SI by name: of the continuous adjoint, and of an echo for each epsilon."""
+
+    adjoint: dict[str, float]
+    echoes: dict[float, NgspiceEcho]
+
+    def errors(self, epsilon: float) -> dict[str, float]:
+        """The relative error of each component."""
+        found = self.echoes[epsilon].gradient
+        return {name: abs(found[name] - x) / (abs(x) or 1.0) for name, x in self.adjoint.items()}
+
+    def table(self) -> Table:
+        """Both gradients, and the relative error of each component for each epsilon."""
+        table = Table(title="dL/d(parameter) per SI unit, L the mean square in time, halved")
+        last = list(self.echoes)[-1]
+        table.add_column("parameter")
+        titles = [
+            "continuous adjoint",
+            f"ngspice, {last:g}",
+            *(f"error, {e:g}" for e in self.echoes),
+        ]
+        for title in titles:
+            table.add_column(title, justify="right")
+        errors = [self.errors(epsilon) for epsilon in self.echoes]
+        for name, x in self.adjoint.items():
+            found = self.echoes[last].gradient[name]
+            table.add_row(name, f"{x: .6e}", f"{found: .6e}", *(f"{e[name]:.1e}" for e in errors))
+        return table
+
+    def summary(self) -> Table:
+        table = Table(title="the echo in ngspice against the continuous adjoint")
+        for title in ("epsilon", "worst component", "its relative error", "echo misses start by"):
+            table.add_column(title, justify="right")
+        for epsilon, echo in self.echoes.items():
+            errors = self.errors(epsilon)
+            worst = max(errors, key=lambda name: errors[name])
+            table.add_row(f"{epsilon:g}", worst, f"{errors[worst]:.1e}", f"{echo.retraced:.1e}")
+        return table
+
+
+def check_in_ngspice(
+    circuit: Circuit, quantity: str, stop: float, epsilons: tuple[float, ...] = EPSILONS
+) -> EchoCheck:
+    """The mean square of a voltage over `stop` (s), halved, and its gradient both ways."""
+    periods = stop / _shortest_period(circuit)
+    step = stop / max(_FEWEST, int(np.ceil(_STEPS_A_PERIOD * periods)))
+    scale = circuit.scales.voltage
+    cost = half_square(1 / (scale**2 * stop))
+    echoes = {
+        epsilon: ngspice_echo(circuit, quantity, cost, stop=stop, max_step=step, epsilon=epsilon)
+        for epsilon in epsilons
+    }
+    return EchoCheck(_adjoint(circuit, quantity, stop, periods), echoes)
+
+
+def _adjoint(circuit, quantity, stop, periods) -> dict[str, float]:
+    """The continuous adjoint of the integral, by Simpson's rule."""
+    pairs = max(_FEWEST // 4, int(np.ceil(_SAMPLES_A_PERIOD * periods / 2)))
+    # The voltage at t = 0 is given, so the sample there has no derivative.
+    weights = np.tile([4.0, 2.0], pairs) / (6 * pairs)
+    weights[-1] /= 2
+    dtype = circuit.y0.q.dtype
+    _, gradients = learning.ContinuousAdjoint()(
+        circuit.hamiltonian,
+        physsim.StormerVerlet(),
+        circuit.initial_state,
+        WeighedSquare(circuit.readout(quantity), circuit.scales.voltage),
+        dt=stop / (2 * pairs) / circuit.scales.time,
+        num_steps=2 * pairs,
+        inputs=circuit.drive,
+        targets=jnp.asarray(weights, dtype),
+    )
+    leaves = (jax.tree.leaves(tree) for tree in (gradients.params, circuit.units))
+    slopes, units = (np.concatenate([np.ravel(leaf) for leaf in part]) for part in leaves)
+    names = circuit.hamiltonian.parameter_names()
+    return dict(zip(names, (slopes / units).tolist(), strict=True))
+
+
+def _shortest_period(circuit: Circuit) -> float:
+    H, y = circuit.hamiltonian, circuit.y0
+    u = jnp.zeros(len(H.input_names), y.q.dtype)
+    return 2 * np.pi / float(physsim.fastest_frequency(H, y, u)) * circuit.scales.time
