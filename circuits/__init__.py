@@ -7,6 +7,7 @@ from ._echo_decks import VoltageCost as VoltageCost
 from ._echo_decks import half_square as half_square
 from ._echo_ngspice import NgspiceEcho as NgspiceEcho
 from ._echo_ngspice import ngspice_echo as ngspice_echo
+from ._echo_recipe import bench_recipe as bench_recipe
 from ._elements import Capacitor as Capacitor
 from ._elements import Coupling as Coupling
 from ._elements import CurrentSource as CurrentSource
