@@ -2,6 +2,8 @@
 
 from ._adjoint import ContinuousAdjoint as ContinuousAdjoint
 from ._bptt import BPTT as BPTT
+from ._causes import ErrorCurves as ErrorCurves
+from ._causes import error_curves as error_curves
 from ._check import Agreement as Agreement
 from ._check import GradientReport as GradientReport
 from ._check import compare_gradients as compare_gradients
