@@ -14,10 +14,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Float
 
 from ._hamiltonian import AbstractSeparableHamiltonian
-from ._matrix_function import Spectrum
+from ._matrix_function import GeneralSpectrum, Spectrum
 
 Losses = Float[Array, " n"] | Float[Array, "n n"]
 
@@ -281,22 +281,18 @@ class SparseRelaxation(AbstractRelaxation):
 
 @final
 class GyratingRelaxation(AbstractRelaxation):
-    """L not symmetric: A L = V diag(rates) V^-1, with complex rates."""
+    """L not symmetric: the rates of A L are complex."""
 
-    rates: Inexact[Array, " n"]
-    vectors: Inexact[Array, "n n"]
-    inverse: Inexact[Array, "n n"]
+    spectrum: GeneralSpectrum
+    """Of A L."""
     losses: Float[Array, "n n"]
 
     @property
     def fastest(self):
-        return jnp.max(jnp.abs(self.rates), initial=0.0)
+        return jnp.max(jnp.abs(self.spectrum.rates), initial=0.0)
 
     def travel(self, s, tau):
-        tau = jnp.asarray(tau).astype(self.rates.dtype)
-        factors = _phi1(self.rates * tau) * tau
-        inner = self.inverse @ s.astype(self.inverse.dtype)
-        return (self.vectors @ (_rows(factors, inner) * inner)).real
+        return self.spectrum.apply(_relaxed, tau, s)
 
     def loss(self, s, tau):
         return self.losses @ self.travel(s, tau)
@@ -400,8 +396,7 @@ def _parallel(velocity, rest: Array, G: Losses, H: AbstractDamped) -> AbstractRe
     A = jax.jacfwd(velocity)(rest)
     if H.is_reciprocal:
         return _modal(A, G, H.conductance_factor)
-    rates, vectors = jnp.linalg.eig(A @ G)
-    return GyratingRelaxation(rates, vectors, jnp.linalg.inv(vectors), G)
+    return GyratingRelaxation(GeneralSpectrum.of(A @ G), G)
 
 
 def _series(slope: "Slope", rest: Array, R: Losses, H: AbstractDamped) -> AbstractRelaxation:

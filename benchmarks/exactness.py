@@ -1,0 +1,253 @@
+"""Are echoes exact? Every integrator, kind of system and kind of cost, against backpropagation."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+
+import circuits
+import learning
+import physsim
+from learning._echo import Echo
+from learning._estimator import Tangent
+from learning._problem import make_problem
+from learning._way_back import gradient_on
+from physsim import ExactReversal, PhaseState, StormerVerlet
+
+COSTS = {"linear": (1.0, 0.0, 0.0), "quadratic": (0.0, 1.0, 0.0), "momenta": (0.0, 0.0, 1.0)}
+_LENGTH, _QUICK_LENGTH = 100_000, 1_000
+_CHAOTIC_LENGTHS = (1_000, 5_000, 20_000)
+
+
+class Mixed(eqx.Module):
+    """Linear, quadratic and momentum-reading parts, mixed by `weights` [3]."""
+
+    weights: jax.Array
+
+    def __call__(self, H, y, u, target):
+        linear = y.q[-1] + 0.3 * y.q[0]
+        quadratic = (y.q[-1] - target) ** 2
+        momenta = y.p[0] * y.p[-1] + target * y.p[0]
+        return jnp.sum(self.weights * jnp.stack([linear, quadratic, momenta]))
+
+
+class Sine(eqx.Module):
+    """A drive with parameters."""
+
+    amplitude: jax.Array
+    frequency: jax.Array
+
+    def __call__(self, t):
+        return self.amplitude * jnp.sin(self.frequency * t)[None]
+
+
+class System(NamedTuple):
+    """What is integrated; `start` is so small that the motion is regular."""
+
+    H: Any
+    start: Any
+    inputs: Callable[[int], Any]
+
+
+def coupled_tanks() -> System:
+    """A circuit with a drive and a flux that is conserved in its loop of two inductors."""
+    circuit = circuits.loads(
+        """two tanks, the first with two coils
+        C1 in 0 1n ic=0.2
+        L1 in 0 2u ic=2m
+        L2 in 0 1.6u ic=-1m
+        C2 out 0 1.2n
+        L3 out 0 0.9u
+        L4 in out 4u
+        I1 0 in SIN(0 1m 3.9meg)
+        """
+    )
+    return System(circuit.hamiltonian, circuit.initial_state, _held(0.1))
+
+
+def gyrators() -> System:
+    """Two tanks that see each other through a gyrator, and one more behind it."""
+    circuit = circuits.loads(
+        """tanks and a gyrator
+        C1 a 0 1n ic=0.3
+        L1 a 0 1u ic=1m
+        P1 a 0 b 0 gyrator=8m
+        C2 b 0 1.4n
+        L2 b 0 0.8u
+        L3 b c 3u
+        C3 c 0 1n
+        I1 0 a SIN(0 1m 3.9meg)
+        """
+    )
+    return System(circuit.hamiltonian, circuit.initial_state, _held(0.1))
+
+
+def duffing() -> System:
+    """A chain of Duffing oscillators, fed by a sine with parameters of its own."""
+    q, p = sympy.symbols("q:3"), sympy.symbols("p:3")
+    m, k, beta, u = sympy.symbols("m k beta u")
+    energy = sum(x**2 for x in p) / (2 * m) - u * q[0]
+    energy += sum(x**2 / 2 + beta * x**4 / 4 for x in q)
+    energy += sum(k * (a - b) ** 2 / 2 for a, b in itertools.pairwise(q))
+    H = physsim.symbolic(energy, q=q, p=p, u=[u], params={m: 0.8, k: 0.5, beta: 0.3})
+    y0 = PhaseState(jnp.array([0.2, 0.05, -0.1]), jnp.array([0.0, 0.1, 0.05]))
+    return System(H, y0, lambda steps: Sine(jnp.asarray(0.02), jnp.asarray(0.37)))
+
+
+def junctions(size: int = 6) -> System:
+    """A lattice of Josephson junctions between islands, each with a weak coil to ground."""
+    q, p = sympy.IndexedBase("q"), sympy.IndexedBase("p")
+    i, weak, critical = sympy.Symbol("i", integer=True), sympy.Symbol("w"), sympy.Symbol("c")
+    energy = sympy.Sum(p[i] ** 2 / 2 + weak * q[i] ** 2 / 2, (i, 0, size - 1))
+    energy += sympy.Sum(critical * (1 - sympy.cos(q[i + 1] - q[i])), (i, 0, size - 2))
+    H = physsim.lattice(energy, q=q, p=p, size=size, params={weak: 0.05, critical: 1.0})
+    y0 = PhaseState(jnp.linspace(0.3, -0.2, size), jnp.linspace(-0.1, 0.2, size))
+    return System(H, y0, lambda steps: None)
+
+
+def not_separable() -> System:
+    """Masses that depend on the positions."""
+    q, p = sympy.symbols("q:2"), sympy.symbols("p:2")
+    a, k, u = sympy.symbols("a k u")
+    energy = (1 + a * q[0] ** 2) * (p[0] ** 2 + p[1] ** 2) / 2 + k * (q[0] ** 2 + q[1] ** 2) / 2
+    energy += q[0] ** 2 * q[1] ** 2 / 4 - u * q[1]
+    H = physsim.symbolic(energy, q=q, p=p, u=[u], params={a: 0.3, k: 1.2})
+    y0 = PhaseState(jnp.array([0.3, -0.1]), jnp.array([0.1, 0.2]))
+    return System(H, y0, _held(0.02))
+
+
+def _held(size: float):
+    """Inputs held over each step: a slow wave with an edge at every step."""
+    return lambda steps: size * jnp.cos(0.21 * jnp.arange(float(steps)))[:, None]
+
+
+SYSTEMS = {
+    "coupled LC": coupled_tanks,
+    "Duffing chain": duffing,
+    "junction lattice": junctions,
+    "not separable": not_separable,
+    "gyrators": gyrators,
+}
+IMPLICIT = (
+    physsim.ImplicitMidpoint(), physsim.GaussLegendre4(), physsim.GaussLegendre6(), physsim.Tao(),
+)  # fmt: skip
+SOLVERS = (
+    StormerVerlet(), physsim.SymplecticEuler(), physsim.Yoshida4(), physsim.Yoshida6(),
+    physsim.Yoshida8(), physsim.PEFRL(), physsim.McLachlan4(), physsim.BlanesMoan4(),
+    physsim.BlanesMoan6(), physsim.SRKN6b(), physsim.SRKN11b(), physsim.SRKN14a(),
+    physsim.ABA864(), physsim.ABA1064(), physsim.KahanLi8(),
+    physsim.Compensated(StormerVerlet()), ExactReversal(StormerVerlet()), *IMPLICIT,
+)  # fmt: skip
+
+
+def step_of(system: System, solver) -> float:
+    """A large step: half the stability limit; a third of a radian where there is no limit."""
+    H, y0 = system.H, _started(system)
+    omega = float(physsim.fastest_frequency(H, y0, jnp.zeros(len(H.input_names))))
+    if isinstance(solver, physsim.Tao):
+        omega = max(omega, 2 * solver.binding)
+    limit = solver.stability_limit
+    return (0.5 * limit if np.isfinite(limit) else 1 / 3) / omega
+
+
+def _started(system: System) -> PhaseState:
+    return system.start(system.H) if callable(system.start) else system.start
+
+
+def errors(system: System, solver, steps: int) -> dict[str, float]:
+    """For each cost the largest relative error of any array of the gradient.
+
+    Arrays are each kind of parameter, both halves of the start, the inputs and the step.
+    Raises `ValueError` where the method is refused.
+    """
+    found = {}
+    for name, weights in COSTS.items():
+        options = {
+            "dt": step_of(system, solver), "num_steps": steps, "inputs": system.inputs(steps),
+            "targets": 0.2 * jnp.sin(0.13 * jnp.arange(float(steps))),
+        }  # fmt: skip
+        cost = Mixed(jnp.asarray(weights) / steps)
+        arguments = (system.H, solver, system.start, cost)
+        _, echo = learning.ReversibleAdjoint()(*arguments, **options)
+        _, exact = learning.BPTT()(*arguments, **options)
+        found[name] = largest_error(echo, exact)
+    return found
+
+
+def largest_error(found, exact) -> float:
+    """Over the arrays, relative to each one's own size; infinite where only one is zero."""
+    pairs = zip(jax.tree.leaves(found), jax.tree.leaves(exact), strict=True)
+    norms = [(float(jnp.linalg.norm(a - b)), float(jnp.linalg.norm(b))) for a, b in pairs]
+    return max(off / size if size else float(off > 0) * np.inf for off, size in norms if off)
+
+
+def excited() -> PhaseState:
+    """A start of the junction lattice from which its motion is chaotic."""
+    return PhaseState(jnp.linspace(1.8, -1.2, 6), jnp.linspace(-1.0, 1.6, 6))
+
+
+def chaotic(steps: int) -> dict[str, float]:
+    """A junction lattice in chaos: the error on the grid of exact reversal, and without it."""
+    system = junctions()
+    targets = jnp.sin(0.13 * jnp.arange(float(steps)))
+    cost = Mixed(jnp.ones(3) / steps)
+    found, start = {}, excited()
+    for name, solver in (("plain", StormerVerlet()), ("grid", ExactReversal(StormerVerlet()))):
+        problem = make_problem(system.H, solver, start, cost, 0.2, steps, None, targets)
+        _, exact = learning.BPTT().evaluate(problem)
+        # Not the method itself, which refuses what missed the start.
+        _, echo, missed = gradient_on(problem, Echo(Tangent(), physsim.Parity()))
+        found[name] = largest_error(echo, exact)
+        found[f"{name}, start missed by"] = float(missed)
+        found[f"{name}, size"] = float(jnp.linalg.norm(exact.y0.q))
+    return found
+
+
+def measure(quick: bool) -> dict:
+    """All rows: one for every system and integrator; and the chaotic lattice."""
+    steps, rows = _QUICK_LENGTH if quick else _LENGTH, []
+    for (name, build), solver in itertools.product(SYSTEMS.items(), SOLVERS):
+        system = build()
+        try:
+            learning.ReversibleAdjoint().check(system.H, solver)
+        except ValueError as refusal:
+            rows.append({"system": name, "method": solver.name, "refusal": str(refusal)})
+            continue
+        row = {"system": name, "method": solver.name, "dt": step_of(system, solver)}
+        rows.append(row | errors(system, solver, steps))
+        print(f"  {rows[-1]}", flush=True)
+    chaos = [
+        {"steps": n} | chaotic(n) for n in (_CHAOTIC_LENGTHS[:1] if quick else _CHAOTIC_LENGTHS)
+    ]
+    return {"steps": steps, "rows": rows, "chaos": chaos}
+
+
+def table(result: dict) -> str:
+    """Markdown."""
+    measured = [r for r in result["rows"] if "refusal" not in r]
+    lines = [
+        f"The largest relative error of any array of the gradient (each kind of parameter, start, "
+        f"inputs, step) of `ReversibleAdjoint()` against `BPTT()`, {result['steps']:,} steps, "
+        "float64, regular motion.\n",
+        f"| system | method | dt | {' | '.join(COSTS)} |",
+        "|" + "---|" * (3 + len(COSTS)),
+    ]
+    for r in measured:
+        cells = [r["system"], r["method"], f"{r['dt']:.3g}", *(f"{r[c]:.0e}" for c in COSTS)]
+        lines.append(f"| {' | '.join(cells)} |")
+    refused = sorted({f"{r['method']} ({r['system']})" for r in result["rows"] if "refusal" in r})
+    lines.append(f"\nRefused, with the reason: {'; '.join(refused)}.\n")
+    lines += ["| steps | plain float64 | start missed by | exact reversal | start missed by |"]
+    lines += ["|---|---|---|---|---|"]
+    for r in result["chaos"]:
+        cells = [f"{r['steps']:,}"]
+        for name in ("plain", "grid"):
+            cells += [f"{r[name]:.0e}", f"{r[f'{name}, start missed by']:.0e}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("\nThe last table: a lattice of six junctions in chaotic motion.")
+    return "\n".join(lines)
