@@ -19,6 +19,7 @@ from . import (  # noqa: E402
     exactness,
     hssm,
     overhead,
+    parallel,
     report,
     speed,
     stages,
@@ -37,6 +38,7 @@ PARTS = {
     "transients": transients,
     "stages": stages,
     "hssm": hssm,
+    "parallel": parallel,
 }
 
 
