@@ -1,0 +1,343 @@
+"""Trajectories in parallel over time: affine scans, gradients, Newton's iterations, windows"""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import sympy
+
+import learning
+import physsim
+from physsim.plotting import style
+
+from .timing import interleaved
+
+_ALPHAS = (0.0, 0.01, 0.03, 0.05, 0.1, 0.3, 1.0)
+_PERIODS = (4, 8, 16, 32, 64, 160)
+
+
+def measure(quick: bool) -> dict:
+    """All parts; times are of programs that take turns."""
+    parts = (_affine, _gradients, _iterations, _agreement, _lossless)
+    result = {}
+    for part in parts:
+        result[part.__name__.lstrip("_")] = part(quick)
+        for row in result[part.__name__.lstrip("_")]:
+            print(f"  {part.__name__.lstrip('_')}: {row}", flush=True)
+    return result
+
+
+def _affine(quick: bool) -> list[dict]:
+    """z' = A z + b_t with one A, and with one of each time."""
+    rng, rows = np.random.default_rng(0), []
+    scans = {
+        "lax.scan": learning.SequentialScan(),
+        "blocked": learning.BlockedScan(),
+        "associative": learning.AssociativeScan(),
+    }
+    for T in (10_000,) if quick else (10_000, 100_000):
+        for D in (8,) if quick else (3, 8, 32):
+            A = jnp.asarray(0.5 * rng.normal(size=(D, D)) / D**0.5)
+            b, z0 = jnp.asarray(rng.normal(size=(T, D))), jnp.zeros(D)
+            for constant in (True, False):
+                if not constant and T * D * D > 2e7:
+                    continue
+                values = A if constant else jnp.broadcast_to(A, (T, D, D)) + 0.0
+                calls = {
+                    name: functools.partial(_scanned, scan, learning.Dense(values), b, z0)
+                    for name, scan in scans.items()
+                }
+                times = _timed(calls, 3 if quick else 9)
+                rows.append({"T": T, "D": D, "constant": constant, "ms": times})
+    return rows
+
+
+@eqx.filter_jit
+def _scanned(scan, A, b, z0):
+    return scan(A, b, z0)
+
+
+def _timed(calls, rounds: int) -> dict[str, float]:
+    """Milliseconds, the least of the rounds: others share the machine."""
+    for call in calls.values():
+        jax.block_until_ready(call())
+    return {name: 1e3 * t for name, t in interleaved(calls, rounds, min).items()}
+
+
+def _gradients(quick: bool) -> list[dict]:
+    """Cost and gradient of a forced run, alpha = 0.1: time, and memory beside the arguments."""
+    solvers = {
+        "BPTT": learning.Sequential(),
+        "Hybrid": learning.Hybrid(),
+        "DEER": learning.DEER(),
+        "DEER, blocked": learning.DEER(scan=learning.BlockedScan()),
+        "DEER, associative": learning.DEER(scan=learning.AssociativeScan()),
+    }
+    rows = []
+    for T in (1000,) if quick else (1000, 10_000):
+        for name, model, z0 in _models((3,) if quick else (3, 8, 16, 32, 64)):
+            measured = _measured(model, z0, T)
+            calls, memory = {}, {}
+            for label, solver in solvers.items():
+                if label.startswith("DEER,") and T * z0.size**2 > 5e6:
+                    continue
+                call = eqx.filter_jit(functools.partial(_cost_and_gradient, solver=solver))
+                compiled = call.lower(model, measured, jnp.asarray(0.1)).compile()
+                calls[label] = functools.partial(call, model, measured, jnp.asarray(0.1))
+                memory[label] = _megabytes(compiled)
+            times = _timed(calls, 3 if quick else 7)
+            rows.append({"model": name, "D": z0.size, "T": T, "ms": times, "MB": memory})
+    return rows
+
+
+def _megabytes(compiled) -> float | None:
+    inner = getattr(compiled, "compiled", compiled)
+    analysis = inner.memory_analysis() if hasattr(inner, "memory_analysis") else None
+    return None if analysis is None else analysis.temp_size_in_bytes / 1e6
+
+
+def _models(sizes):
+    """(name, map, start): Chua's circuit under RK4, and shallow PLRNNs."""
+    chua = learning.Chua(*(jnp.asarray(x) for x in (9.0, 100 / 7, -8 / 7, -5 / 7)))
+    yield "Chua, RK4", learning.RungeKutta4(chua, 0.04), jnp.asarray([0.1, 0.0, 0.0])
+    for D in sizes:
+        network = learning.ShallowPLRNN.draw(D, 50, 0)
+        # Drawn to be contracting; stretched so that it is not.
+        network = eqx.tree_at(lambda n: n.W1, network, 2.0 * network.W1)
+        yield "shPLRNN, 50 units", network, jnp.full(D, 0.1)
+
+
+def _measured(model, z0, T: int):
+    """A run of the map, with noise of 1 %."""
+    run = eqx.filter_jit(learning.solve)(
+        model, z0, num_steps=T, solver=learning.Sequential(), throw=False
+    )
+    zs = jnp.concatenate([z0[None], run.zs])
+    noise = np.random.default_rng(0).normal(size=zs.shape)
+    return zs + 0.01 * zs.std(axis=0)[None] * jnp.asarray(noise)
+
+
+def _cost_and_gradient(model, measured, alpha, *, solver):
+    def cost(model):
+        run = learning.forced_run(
+            model, learning.IdentityObservation(), measured, alpha, solver=solver, throw=False
+        )
+        return jnp.mean((run.zs - measured[1:]) ** 2)
+
+    return eqx.filter_value_and_grad(cost)(model)
+
+
+def _lorenz(T: int):
+    """(a map that is off by 2 %, data of the right one)."""
+    numbers = [jnp.asarray(x) for x in (10.0, 28.0, 8 / 3)]
+    right = learning.RungeKutta4(learning.Lorenz63(*numbers), 0.01)
+    wrong = learning.RungeKutta4(
+        learning.Lorenz63(numbers[0], jnp.asarray(27.44), numbers[2]), 0.01
+    )
+    z0 = jnp.asarray([-5.0, -6.0, 22.0])
+    return wrong, _measured(right, z0, T)
+
+
+def _iterations(quick: bool) -> list[dict]:
+    """Newton's iterations by alpha, from the data and from the start, on Lorenz-63."""
+    model, measured = _lorenz(1000 if quick else 10_000)
+
+    @eqx.filter_jit
+    def run(alpha, guess):
+        forced = learning.TeacherForced(model, learning.IdentityObservation(), alpha)
+        found = learning.solve(
+            forced, measured[0], (None, measured[:-1]), guess=guess, throw=False,
+            solver=learning.DEER(max_iterations=100),
+        )  # fmt: skip
+        return found.status
+
+    rows = []
+    for alpha in _ALPHAS:
+        guesses = {"data": measured[1:], "start": jnp.broadcast_to(measured[0], measured[1:].shape)}
+        for name, guess in guesses.items():
+            status = run(jnp.asarray(alpha), guess)
+            rows.append({
+                "T": len(measured) - 1, "alpha": alpha, "guess": name,
+                "converged": bool(status.converged), "iterations": int(status.iterations),
+            })  # fmt: skip
+    return rows
+
+
+def _agreement(quick: bool) -> list[dict]:
+    """Against the sequential scan and BPTT, Lorenz-63, alpha = 0.1."""
+    rows = []
+    for T in (1000,) if quick else (10_000, 100_000):
+        model, measured = _lorenz(T)
+        alpha = jnp.asarray(0.1)
+        run = eqx.filter_jit(
+            lambda solver, model=model, measured=measured, alpha=alpha: learning.forced_run(
+                model, learning.IdentityObservation(), measured, alpha, solver=solver, throw=False
+            )
+        )
+        slope = eqx.filter_jit(
+            lambda solver, model=model, measured=measured, alpha=alpha: _cost_and_gradient(
+                model, measured, alpha, solver=solver
+            )[1]
+        )
+        exact = (run(learning.Sequential()).zs, slope(learning.Sequential()))
+        solvers = {
+            "Hybrid": learning.Hybrid(),
+            "DEER": learning.DEER(),
+            "DEER, blocked": learning.DEER(scan=learning.BlockedScan()),
+        }
+        for name, solver in solvers.items():
+            found, gradient = run(solver), slope(solver)
+            rows.append({
+                "T": T, "solver": name, "converged": bool(found.status.converged),
+                "iterations": int(found.status.iterations),
+                "forward": _difference(found.zs, exact[0]),
+                "gradient": _difference(gradient, exact[1]),
+            })  # fmt: skip
+    return rows
+
+
+def _difference(found, expected) -> float:
+    """The largest, relative to the largest of each array."""
+    pairs = zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True)
+    return max(float(jnp.max(jnp.abs(x - y)) / jnp.max(jnp.abs(y))) for x, y in pairs)
+
+
+def _lossless(quick: bool) -> list[dict]:
+    """Free runs without losses: windows by their number of periods."""
+    rows = []
+    for name, H, z0 in (_tanks(), _junctions()):
+        model = learning.HamiltonianMap.of(H, physsim.StormerVerlet(), 2 * np.pi / 40)
+        whole = (32 if quick else 320) * 40
+        exact = eqx.filter_jit(learning.solve)(
+            model, z0, num_steps=whole, solver=learning.Sequential()
+        ).zs
+        for damped in (False, True):
+            for periods in _PERIODS[:4] if quick else _PERIODS:
+                solver = learning.DEER(damped=damped, max_iterations=100)
+                found = eqx.filter_jit(learning.solve)(
+                    model, z0, num_steps=whole, throw=False,
+                    solver=learning.Windowed(solver, 40 * periods),
+                )  # fmt: skip
+                rows.append({
+                    "system": name, "damped": damped, "periods": periods,
+                    "converged": bool(found.status.converged),
+                    "iterations": int(found.status.iterations),
+                    "error": float(jnp.max(jnp.abs(found.zs - exact))),
+                })  # fmt: skip
+    return rows
+
+
+def _tanks():
+    """Two coupled LC tanks, which are linear."""
+    q, p = sympy.symbols("q:2"), sympy.symbols("p:2")
+    energy = sum(x**2 for x in (*q, *p)) / 2 + (q[0] - q[1]) ** 2 / 10
+    return "LC tanks", physsim.symbolic(energy, q=q, p=p), jnp.asarray([1.0, 0.0, 0.0, 0.3])
+
+
+def _junctions():
+    """Three junctions in a chain, coupled by inductors, at large amplitude."""
+    q, p = sympy.symbols("q:3"), sympy.symbols("p:3")
+    energy = sum(x**2 for x in p) / 2 + sum(1 - sympy.cos(x) for x in q)
+    energy += ((q[0] - q[1]) ** 2 + (q[1] - q[2]) ** 2) / 10
+    start = jnp.asarray([1.5, 0.0, -0.5, 0.0, 0.4, 0.0])
+    return "junctions", physsim.symbolic(energy, q=q, p=p), start
+
+
+def table(result: dict) -> str:
+    """Markdown."""
+    return "\n\n".join(part(result) for part in _TABLES)
+
+
+def _affine_table(result: dict) -> str:
+    lines = [
+        "Affine recurrences: ms, and lax.scan's time over it.",
+        "",
+        "| T | D | A | lax.scan | blocked | associative |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in result["affine"]:
+        ms = r["ms"]
+        cells = [f"{ms[n]:.2f} ({ms['lax.scan'] / ms[n]:.2f})" for n in ("blocked", "associative")]
+        kind = "one" if r["constant"] else "one a step"
+        lines.append(
+            f"| {r['T']} | {r['D']} | {kind} | {ms['lax.scan']:.2f} | {' | '.join(cells)} |"
+        )
+    return "\n".join(lines)
+
+
+def _gradient_table(result: dict) -> str:
+    names = list(result["gradients"][0]["ms"])
+    lines = [
+        "Cost and gradient of a forced run, alpha = 0.1: ms (BPTT's time over it; MB).",
+        "",
+        f"| model | D | T | {' | '.join(names)} |",
+        "|---" * (3 + len(names)) + "|",
+    ]
+    for r in result["gradients"]:
+        cells = [
+            f"{r['ms'][n]:.1f} ({r['ms']['BPTT'] / r['ms'][n]:.1f}; {r['MB'][n] or 0:.1f})"
+            if n in r["ms"] else ""
+            for n in names
+        ]  # fmt: skip
+        lines.append(f"| {r['model']} | {r['D']} | {r['T']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _iteration_table(result: dict) -> str:
+    lines = ["Newton's iterations on Lorenz-63 (the model 2 % off), from the data and from z_0.",
+             "", "| T | alpha | from the data | from z_0 |", "|---|---|---|---|"]  # fmt: skip
+    rows = result["iterations"]
+    for alpha in dict.fromkeys(r["alpha"] for r in rows):
+        cells = [
+            str(r["iterations"]) if r["converged"] else f"none in {r['iterations']}"
+            for r in rows if r["alpha"] == alpha
+        ]  # fmt: skip
+        lines.append(f"| {rows[0]['T']} | {alpha} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _agreement_table(result: dict) -> str:
+    lines = ["Against the sequential scan and BPTT, Lorenz-63, alpha = 0.1, relative.", "",
+             "| T | solver | converged | iterations | trajectory | gradient |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines += [
+        f"| {r['T']} | {r['solver']} | {r['converged']} | {r['iterations']} | {r['forward']:.1e} | "
+        f"{r['gradient']:.1e} |"
+        for r in result["agreement"]
+    ]
+    return "\n".join(lines)
+
+
+def _lossless_table(result: dict) -> str:
+    lines = ["Free runs without losses in windows, 40 steps a period: iterations of the window "
+             "that took most.", "", "| system | periods a window | DEER | damped |",
+             "|---|---|---|---|"]  # fmt: skip
+    rows = result["lossless"]
+    for system, periods in dict.fromkeys((r["system"], r["periods"]) for r in rows):
+        cells = [
+            f"{r['iterations']} (off by {r['error']:.0e})" if r["converged"] else "none"
+            for r in rows if (r["system"], r["periods"]) == (system, periods)
+        ]  # fmt: skip
+        lines.append(f"| {system} | {periods} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+_TABLES = (_affine_table, _gradient_table, _iteration_table, _agreement_table, _lossless_table)
+
+
+def plot(result: dict, folder) -> None:
+    """Time of a gradient by the number of states."""
+    rows = [r for r in result["gradients"] if r["model"].startswith("shPLRNN")]
+    with style():
+        figure, axis = plt.subplots(figsize=(6, 4))
+        for T in dict.fromkeys(r["T"] for r in rows):
+            for name in ("BPTT", "Hybrid", "DEER"):
+                points = [(r["D"], r["ms"][name]) for r in rows if r["T"] == T and name in r["ms"]]
+                axis.loglog(*zip(*points, strict=True), ".-", label=f"{name}, T = {T}")
+        axis.set(xlabel="states D", ylabel="cost and gradient (ms)")
+        axis.legend()
+        figure.savefig(folder / "parallel.png")
+        plt.close(figure)
