@@ -35,7 +35,7 @@ def ac_sensitivity(
     if not mna.is_linear:
         balance = Balance(mna)
         factors = Factors(balance.jacobian(state))
-        real, imaginary = (factors.solve_transposed(part) for part in (moving.real, moving.imag))
+        real, imaginary = map(factors.solve_transposed, (np.real(moving), np.imag(moving)))
         for k, multiplier in enumerate((real + 1j * imaginary).T):
             rows[k] += of_state(mna, balance, state, multiplier)
     return xarray.DataArray(

@@ -298,6 +298,7 @@ class Circuit:
         *,
         solver: AbstractSolver | None = None,
         save_every: int | None = None,
+        seed: int = 0,
         progress: bool = False,
     ) -> Result:
         """Run from t = 0 to `t_end` with steps of at most `dt`; results are in SI.
@@ -308,7 +309,8 @@ class Circuit:
         reported. Without `dt` a step
         is chosen that resolves the sources and the fastest motion, and is shortened until
         the steps are accurate all along the run, whatever nonlinear elements meet there.
-        The default method is `physsim.default_solver`'s.
+        The default method is `physsim.default_solver`'s. Resistors are noisy where the netlist
+        has a temperature; `seed` tells which noise.
 
         Raises `ValueError` for times that make no sense, `physsim.DivergenceError` for a
         step beyond stability or a run that diverges. Warns where steps are inaccurate.
@@ -316,18 +318,20 @@ class Circuit:
         solver = self.default_solver if solver is None else solver
         stop = None if t_end is None else seconds(t_end, "t_end")
         plan_for = functools.partial(make_plan, self.netlist.tran, stop)
+        run = functools.partial(self._run, solver, seed=seed, progress=progress)
         try:
             if dt is None:
-                return self._resolved(solver, plan_for, save_every, progress, stop)
+                return self._resolved(solver, plan_for, save_every, run, stop)
             step = self._aligned(seconds(dt, "dt"), stop)
             plan = plan_for(step, save_every, every_step=True)
-            result = self._run(solver, plan, progress)
+            result = run(plan)
         except DivergenceError as error:
             raise error.in_units(self.scales.time, "s") from None
         self._warn(solver, self._step_error(solver, result, plan), _ROUGH)
         return result
 
-    def _run(self, solver, plan: Plan, progress: bool, throw: bool = True) -> Result:
+    def _run(self, solver, plan: Plan, *, seed: int, progress: bool, throw: bool = True) -> Result:
+        noisy = getattr(self.hamiltonian, "temperature", None) is not None
         solution = integrate(
             self.hamiltonian,
             solver,
@@ -336,12 +340,13 @@ class Circuit:
             num_steps=plan.num_steps,
             inputs=self.drive,
             save_every=plan.save_every,
+            key=jax.random.key(seed) if noisy else None,
             progress=progress,
             throw=throw,
         )
         return Result(self, solution, start=plan.start)
 
-    def _resolved(self, solver, plan_for, save_every, progress, stop) -> Result:
+    def _resolved(self, solver, plan_for, save_every, run, stop) -> Result:
         """The run with the longest step, of a falling series, that is accurate."""
         dt = self.suggest_dt(solver)
         whole = plan_for(dt, save_every)
@@ -350,14 +355,14 @@ class Circuit:
         error, plan = math.inf, plan_for(dt, save_every)
         for _ in range(_REFINEMENTS):
             plan = plan_for(self._aligned(dt, stop), save_every)
-            result = self._run(solver, plan, progress, throw=False)
+            result = run(plan, throw=False)
             error = self._step_error(solver, result, plan)
             if error <= target:
                 return result
             factor = (error / target) ** (1 / (solver.order + 1))
             dt = plan.dt / min(max(factor, 1.3), 8.0)
         self._warn(solver, error, target)
-        return self._run(solver, plan, progress)
+        return run(plan)
 
     def _aligned(self, dt: float, stop: float | None) -> float:
         """`dt`, shortened so that corners of waveforms fall between steps."""

@@ -141,8 +141,8 @@ def _by_rank(mna: Mna, drive: np.ndarray) -> Conserved:
     null[np.abs(null) < _RANK] = 0.0
     for y in null:
         _refuse_driven(y, mna, drive)
-    _, _, pivots = scipy.linalg.qr(null, mode="economic", pivoting=True)
-    return Conserved(csr_array(null), pivots[: len(null)])
+    pivots = scipy.linalg.qr(null, mode="economic", pivoting=True)[-1]
+    return Conserved(csr_array(null), np.asarray(pivots)[: len(null)])
 
 
 def _refuse_driven(y: np.ndarray, mna: Mna, drive: np.ndarray) -> None:

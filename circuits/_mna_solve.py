@@ -37,7 +37,7 @@ class Factors:
         scaled = matrix.copy()
         scaled.data = scaled.data * self._rows[matrix.indices] * np.repeat(self.columns, counts)
         given = order is not None
-        self._given = order if order is not None else np.arange(matrix.shape[0])
+        self._given = order if order is not None else np.arange(_size(matrix))
         options = {"Equil": False}
         try:
             self._lu = splu(
@@ -80,7 +80,7 @@ class Factors:
         A random vector contains the least determined direction; what A^-1 makes of it is
         almost only that.
         """
-        size = self._matrix.shape[0]
+        size = _size(self._matrix)
         if not size:
             return
         start = np.random.default_rng(0).standard_normal(size)
@@ -97,7 +97,7 @@ class Factors:
 
 def equilibrate(matrix: csc_array) -> tuple[np.ndarray, np.ndarray]:
     """Scales of rows and columns that make the largest entry of each about one."""
-    size = matrix.shape[0]
+    size = _size(matrix)
     rows, columns = np.ones(size), np.ones(size)
     sizes = np.abs(matrix.data)
     at_rows, at_columns = matrix.indices, np.repeat(np.arange(size), np.diff(matrix.indptr))
@@ -114,13 +114,17 @@ def _largest(values, places, size):
     return np.where(largest > _TINY, largest, 1.0)
 
 
+def _size(matrix: csc_array) -> int:
+    return len(matrix.indptr) - 1
+
+
 def _scale(by, vectors):
     return by * vectors if vectors.ndim == 1 else by[:, None] * vectors
 
 
 def _empty(scaled: csc_array) -> int:
     """The unknown with the smallest entries: a guess where the factors do not exist."""
-    size = scaled.shape[0]
+    size = _size(scaled)
     sums = np.zeros(size)
     np.add.at(sums, np.repeat(np.arange(size), np.diff(scaled.indptr)), np.abs(scaled.data))
     return int(np.argmin(sums))
@@ -131,7 +135,7 @@ class Pencil:
     """G + s C on one pattern, so that all frequencies share an order of elimination."""
 
     def __init__(self, static: csc_array, dynamic: csc_array):
-        size = static.shape[0]
+        size = _size(static)
         keys = [_keys(static), _keys(dynamic)]
         union = np.unique(np.concatenate(keys))
         self._data = np.zeros((2, len(union)))
@@ -157,5 +161,5 @@ class Pencil:
 
 def _keys(matrix: csc_array) -> np.ndarray:
     matrix.sum_duplicates()
-    size = matrix.shape[0]
+    size = _size(matrix)
     return np.repeat(np.arange(size), np.diff(matrix.indptr)) * size + matrix.indices.astype(int)

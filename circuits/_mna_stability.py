@@ -35,7 +35,7 @@ def eigenvalues(mna: Mna, state: np.ndarray) -> Complex[np.ndarray, " k"]:
 
 def is_stable(values: Complex[np.ndarray, " k"], rate: float) -> bool:
     """Whether none grows by more than 1e-6 of its own size and of the typical rate (1/s)."""
-    return bool(np.all(values.real <= _GROWTH * np.maximum(np.abs(values), rate)))
+    return bool(np.all(np.real(values) <= _GROWTH * np.maximum(np.abs(values), rate)))
 
 
 def typical_rate(mna: Mna, state: np.ndarray) -> float:
@@ -45,8 +45,8 @@ def typical_rate(mna: Mna, state: np.ndarray) -> float:
     inductance = list(mna.inductance.diagonal()) + _inverse(slopes.fluxes)
     resistance = [e.resistance for e in mna.resistors.elements] + _inverse(slopes.leaks)
     resistance += [1 / abs(e.conductance) for e in mna.gyrators.elements]
-    logs = [np.mean(np.log(x)) if len(x) else None for x in (capacitance, inductance, resistance)]
-    c, l, r = logs  # noqa: E741
+    groups = (capacitance, inductance, resistance)
+    c, l, r = (np.mean(np.log(np.asarray(x))) if len(x) else None for x in groups)  # noqa: E741
     rates = []
     if c is not None and l is not None:
         rates.append(-(c + l) / 2)

@@ -63,7 +63,7 @@ def ac(
         f = _list(circuit, sweep)
         if only is None:
             found = circuit.ac(names, f)
-            curves = {name: found[name].values for name in found.data_vars}
+            curves = {str(name): found[name].values for name in found.data_vars}
         else:
             curves = {name: circuit.transfer(only, name, f) for name in names}
             console.print(f"responses to an amplitude of 1 of {only}")
@@ -74,7 +74,7 @@ def ac(
     save_figure(_plot(f, curves, units), folder / f"{stem}.png")
     columns = {"frequency (Hz)": f}
     for name, curve in curves.items():
-        columns |= {f"re {name}": curve.real, f"im {name}": curve.imag}
+        columns |= {f"re {name}": np.real(curve), f"im {name}": np.imag(curve)}
         columns |= {f"dB {name}": decibel(curve), f"degrees {name}": _degrees(curve)}
     save_csv(columns, folder / f"{stem}.csv")
 

@@ -151,7 +151,7 @@ def _plot(wanted, found, limits) -> Picture:
         picture = Picture(figsize=(7, 4.5))
         axis = picture.subplots()
         bins = np.histogram_bin_edges(x, min(60, max(10, int(math.sqrt(len(x))))))
-        axis.hist(x, bins, color=COLOURS[0], alpha=0.7, label=f"{len(x)} samples")
+        axis.hist(x, bins.tolist(), color=COLOURS[0], alpha=0.7, label=f"{len(x)} samples")
         if sigma > 0:
             fine = np.linspace(bins[0], bins[-1], 400)
             density = norm.pdf(fine, found.nominal, sigma) * len(x) * (bins[1] - bins[0])

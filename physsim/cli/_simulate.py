@@ -19,6 +19,7 @@ def simulate(
     save_every: Annotated[int | None, typer.Option(min=1, help="Steps between samples.")] = None,
     node: Annotated[list[str] | None, typer.Option(help="Node to plot; repeat for more.")] = None,
     format: Annotated[str, typer.Option(help="Waveform file: csv or nc (NetCDF).")] = "csv",
+    seed: Annotated[int, typer.Option(help="Of the thermal noise, where there is a .temp.")] = 0,
     integrator_name: OptionalIntegrator = None,
     out: Out = "out",
 ) -> None:
@@ -41,6 +42,7 @@ def simulate(
         quantity(dt, "--dt"),
         solver=None if integrator_name is None else integrator(integrator_name),
         save_every=save_every,
+        seed=seed,
         progress=True,
     )
     stem = netlist.stem

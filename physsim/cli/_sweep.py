@@ -155,7 +155,7 @@ def _plot_waves(waves, columns) -> Picture:
     count, rows = waves.sizes["point"], waves.sizes["quantity"]
     with style():
         picture = Picture(figsize=(7, 1.5 + 2.5 * rows))
-        axes = np.atleast_1d(picture.subplots(rows, 1, sharex=True))
+        axes = picture.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
         for j, axis in enumerate(axes):
             for k in range(count):
                 colour = colormaps["viridis"](k / max(count - 1, 1) * 0.9)
