@@ -138,7 +138,6 @@ from ._reconstruction import spectral_distance as spectral_distance
 from ._reconstruction import state_space_divergence as state_space_divergence
 from ._record import EchoRecord as EchoRecord
 from ._record import record_echo as record_echo
-from ._refusal import lossy_names as lossy_names
 from ._rhel import RHEL as RHEL
 from ._rhel import ReversibleAdjoint as ReversibleAdjoint
 from ._robustness import Fidelity as Fidelity

@@ -31,7 +31,7 @@ class FidelityMap(eqx.Module):
     cosine: Float[np.ndarray, "L E"]
     ratio: Float[np.ndarray, "L E"]
     loss: Float[np.ndarray, " L"]
-    """The loss that training reaches, at the best epsilon of each level; empty without training."""
+    """The loss that training reaches, at the best epsilon of each level; NaN without training."""
 
     @property
     def best(self) -> Float[np.ndarray, " L"]:
@@ -82,7 +82,7 @@ def sweep_imperfections(
         found = echo_fidelity(machines, errors, seeds)
         shape = (len(sweep.levels), len(epsilons))
         cosine, ratio = (x.mean(axis=1).reshape(shape) for x in (found.cosine, found.ratio))
-        losses = np.zeros(0)
+        losses = np.full(len(sweep.levels), np.nan)
         if train is not None:
             chosen = np.array([best_epsilon(epsilons, row) for row in cosine])
             losses = reached(machines, _with(base, sweep, sweep.levels, chosen), *train)

@@ -68,13 +68,13 @@ def nudge_size(
 
 
 def _curvature(epsilons, bias) -> float:
-    """a, where the bias goes as epsilon^2: above rounding, and before it saturates."""
+    """a, where the bias goes most nearly as epsilon^2: above rounding, before it saturates."""
     slopes = np.diff(np.log(np.maximum(bias, 1e-300))) / np.diff(np.log(epsilons))
-    quadratic = np.flatnonzero(np.abs(slopes - 2) < 0.2)
-    if not quadratic.size:
+    at = int(np.argmin(np.abs(slopes - 2)))
+    if abs(slopes[at] - 2) > 0.2:
         return float("nan")
-    at = quadratic[len(quadratic) // 2] + 1
-    return float(bias[at] / epsilons[at] ** 2)
+    ends = bias[at : at + 2] / epsilons[at : at + 2] ** 2
+    return float(np.sqrt(np.prod(ends)))
 
 
 def _valley(x, y) -> float:

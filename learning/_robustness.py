@@ -68,8 +68,10 @@ class Fidelity(eqx.Module):
     @property
     def cosine(self) -> Float[np.ndarray, "N S"]:
         """Of the angle between the gradients; 0 where the echo's is not finite."""
-        inner = np.einsum("nsp,np->ns", self.gradients, self.truth)
-        return np.nan_to_num(inner / (self._norm * np.linalg.norm(self.truth, axis=-1)[:, None]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            units = self.gradients / self._norm[..., None]
+            size = np.linalg.norm(self.truth, axis=-1)[:, None]
+            return np.nan_to_num(np.einsum("nsp,np->ns", units, self.truth) / size)
 
     @property
     def ratio(self) -> Float[np.ndarray, "N S"]:
@@ -79,12 +81,14 @@ class Fidelity(eqx.Module):
     @property
     def error(self) -> Float[np.ndarray, " N"]:
         """The root mean square, over seeds, of the error's norm relative to the truth's."""
-        size = np.linalg.norm(self.gradients - self.truth[:, None], axis=-1)
-        return np.sqrt(np.mean(size**2, axis=1)) / np.linalg.norm(self.truth, axis=-1)
+        with np.errstate(over="ignore"):
+            size = np.linalg.norm(self.gradients - self.truth[:, None], axis=-1)
+            return np.sqrt(np.mean(size**2, axis=1)) / np.linalg.norm(self.truth, axis=-1)
 
     @property
     def _norm(self):
-        norm = np.linalg.norm(self.gradients, axis=-1)
+        with np.errstate(over="ignore"):
+            norm = np.linalg.norm(self.gradients, axis=-1)
         return np.where(norm > 0, norm, np.inf)
 
 
@@ -144,33 +148,40 @@ def reached(
     optimiser: Any,
     updates: int,
     seed: int = 0,
+    *,
+    exact: bool = False,
 ) -> Float[np.ndarray, " N"]:
     """The loss, free of noise, after `updates` by each machine's own echoes.
 
-    Infinite where the training diverged.
+    With `exact`, by its true gradient. Infinite where the training diverged.
     """
     key = jax.random.key(seed)
 
     def some(errors):
-        return _reached(machines, errors, key, optimiser, updates)
+        return _reached(machines, errors, key, optimiser, updates, exact)
 
     losses = _in_chunks(some, stacked(errors), 8)
     return np.where(np.isfinite(losses), losses, np.inf)
 
 
 @eqx.filter_jit
-def _reached(machines: Machines, errors: EchoErrors, key, optimiser, updates):
+def _reached(machines: Machines, errors: EchoErrors, key, optimiser, updates, exact):
     start = machines.start
 
     def machine(errors):
         objective = machines.at(errors)
 
+        def slope_at(z, k):
+            if exact:
+                return objective.slope(BPTT(), z, machines.samples)[1]
+            again = jax.random.fold_in(key, k)
+            return imperfect_slope(objective, errors, machines.root, again, z, machines.samples)[1]
+
         def update(carry, k):
-            (z, memory), again = carry, jax.random.fold_in(key, k)
-            _, slope = imperfect_slope(objective, errors, machines.root, again, z, machines.samples)
+            z, memory = carry
             # optax mixes dtypes where JAX's strict promotion is on.
             with jax.numpy_dtype_promotion("standard"):
-                step, memory = optimiser.update(slope, memory, z)
+                step, memory = optimiser.update(slope_at(z, k), memory, z)
             return (z + step.astype(z.dtype), memory), None
 
         with jax.numpy_dtype_promotion("standard"):

@@ -108,6 +108,8 @@ def test_training_by_echoes_of_an_ideal_machine_is_training_by_the_gradient(chai
         z = z + step
     np.testing.assert_allclose(good, chain.objective.value(z, None), rtol=1e-5)
     assert bad > good
+    exact = learning.reached(chain, errors, optax.adam(0.02), updates=8, exact=True)
+    np.testing.assert_allclose(exact, good, rtol=1e-5)
 
 
 def energies(H, y, u, target):

@@ -50,7 +50,7 @@ def robustness(
     then made worse, at all sizes of the nudge epsilon: the maps show the cosine between the echo's
     gradient and the true one (1 is perfect), the ratio of their norms, and the loss that training
     by such echoes reaches. The best epsilon is predicted from bias and noise, and measured.
-    Results: a verdict, three plots and a JSON file. Exit code 1 when the machine is unfit.
+    Results: a verdict, four plots and a JSON file. Exit code 1 when the machine is unfit.
 
     Examples:
 
@@ -70,11 +70,12 @@ def robustness(
     )  # fmt: skip
     folder, stem = output_folder(Path(out)), find_input(task).stem
     found = study(task, plan)
-    from ._robustness_pictures import loss_picture, map_picture, nudge_picture
+    from ._robustness_pictures import cosine_picture, loss_picture, nudge_picture, ratio_picture
 
     console.print(found.verdict, style=None if found.fit else "red")
     save_json(found.figures(), folder / f"{stem}_robustness.json")
-    save_figure(map_picture(found), folder / f"{stem}_robustness_maps.png")
+    save_figure(cosine_picture(found), folder / f"{stem}_robustness_cosine.png")
+    save_figure(ratio_picture(found), folder / f"{stem}_robustness_norm.png")
     save_figure(nudge_picture(found.nudges), folder / f"{stem}_robustness_epsilon.png")
     if updates:
         save_figure(loss_picture(found), folder / f"{stem}_robustness_losses.png")

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
@@ -13,27 +14,43 @@ from ._robustness_study import EPSILONS, Study, shown
 from ._robustness_verdict import NAMES
 
 _SHORT = NAMES | {"diffusion": "thermal noise (energy / energy)"}
-_UNITS = {"flip_delay": EngFormatter("s"), "flip_jitter": EngFormatter("s")}
+_SECONDS = EngFormatter("s", places=0)
+_UNITS = {"flip_delay": _SECONDS, "flip_jitter": _SECONDS}
 
 
-def map_picture(study: Study) -> Figure:
+def cosine_picture(study: Study) -> Figure:
     """The cosine over epsilon and each imperfection; worse to the top."""
+    label = "cosine to the true gradient (black line: 0.9)"
+    cosines = [found.cosine for found in study.maps]
+    return _map_picture(study, cosines, label, [0.9], cmap="RdYlBu", vmin=-1, vmax=1)
+
+
+def ratio_picture(study: Study) -> Figure:
+    """The norm of the echo's gradient over the true one, likewise."""
+    label = "norm over that of the true gradient (black lines: 0.5 and 2)"
+    ratios = [np.clip(np.nan_to_num(found.ratio, nan=1e3), 1e-3, 1e3) for found in study.maps]
+    norm = LogNorm(0.01, 100)
+    return _map_picture(study, ratios, label, [0.5, 2.0], cmap="PuOr", norm=norm)
+
+
+def _map_picture(study: Study, tables, label: str, lines, **colours: Any) -> Figure:
     with style():
         figure = Figure(figsize=(13, 6))
         axes = figure.subplots(2, 5)
         image: Any = None
-        for axis, found in zip(axes.flat, study.maps, strict=True):
+        for axis, found, table in zip(axes.flat, study.maps, tables, strict=True):
             rows = np.arange(len(found.sweep.levels) + 1) - 0.5
-            image = axis.pcolormesh(_edges(EPSILONS), rows, found.cosine, cmap="RdYlBu",
-                                    vmin=-1, vmax=1)  # fmt: skip
-            axis.contour(EPSILONS, rows[:-1] + 0.5, found.cosine, levels=[0.9], colors="black")
+            image = axis.pcolormesh(_edges(EPSILONS), rows, table, **colours)
+            for line in lines:
+                if table.min() < line < table.max():
+                    axis.contour(EPSILONS, rows[:-1] + 0.5, table, levels=[line], colors="black")
             axis.set_xscale("log")
             axis.set_yticks(range(len(found.sweep.levels)), _labels(found, study), fontsize=7)
             axis.set_title(_SHORT[found.sweep.field], fontsize=8)
             axis.grid(False)
         for axis in axes[1]:
             axis.set_xlabel("epsilon (nudge, units of the state)", fontsize=7)
-        figure.colorbar(image, ax=axes, label="cosine to the true gradient (black line: 0.9)")
+        figure.colorbar(image, ax=axes, label=label)
     return figure
 
 
@@ -49,17 +66,18 @@ def _labels(found, study: Study) -> list[str]:
 
 
 def loss_picture(study: Study) -> Figure:
-    """The loss reached, and the norm ratio, over each imperfection."""
+    """The loss that training reaches over each imperfection; at the top edge: that or more."""
     with style():
         figure = Figure(figsize=(13, 6))
         axes = figure.subplots(2, 5, sharey=True)
+        top = 3 * max(study.losses["before"], study.losses["exact"])
         for axis, found in zip(axes.flat, study.maps, strict=True):
             at = np.arange(len(found.sweep.levels))
-            finite = np.where(np.isfinite(found.loss), found.loss, np.nan)
+            finite = np.minimum(found.loss, top)
             axis.semilogy(at, finite, "o-", color=COLOURS[0], markersize=4, label="by its echoes")
             for (name, colour), label in zip(
-                (("before", COLOURS[1]), ("ideal", COLOURS[2])),
-                ("before training", "an ideal machine"), strict=True,
+                (("before", COLOURS[1]), ("exact", COLOURS[2])),
+                ("before training", "by the true gradient"), strict=True,
             ):  # fmt: skip
                 axis.axhline(study.losses[name], color=colour, linewidth=1, label=label)
             axis.set_xticks(at, _labels(found, study), rotation=60, fontsize=7)
@@ -79,7 +97,9 @@ def nudge_picture(nudges) -> Figure:
         for i, (level, errors) in enumerate(zip(nudges.levels, nudges.errors, strict=True)):
             left.loglog(nudges.epsilons, errors, "o-", color=COLOURS[i % 6], markersize=3,
                         label=f"noise {level:.0e}")  # fmt: skip
-        left.set(xlabel="epsilon (nudge, units of the state)", ylabel="relative error of gradient")
+        lowest = np.min([nudges.bias.min(), nudges.errors.min()]) / 3
+        left.set(xlabel="epsilon (nudge, units of the state)", ylabel="relative error of gradient",
+                 ylim=(lowest, 30))  # fmt: skip
         left.legend(**ABOVE, ncols=3)
         right.loglog(nudges.levels, nudges.predicted, color=COLOURS[6], label="predicted")
         right.loglog(nudges.levels, nudges.measured, "o", color=COLOURS[0], label="measured")

@@ -16,7 +16,7 @@ from physsim import integrate, progress_bar
 from ._optimiser import make_optimiser
 from ._robustness_verdict import verdict
 from ._task import read_task
-from ._training import Trainer
+from ._training import Trainer, listed, lossy_elements
 
 _BOLTZMANN = 1.380649e-23
 EPSILONS = np.logspace(-4, 0, 9)
@@ -175,13 +175,13 @@ def study(path: Path, plan: Plan) -> Study:
             machines, machine, sweeps, EPSILONS, seeds=plan.seeds, train=train, told=told
         )
         nudges = learning.nudge_size(
-            machines, np.logspace(-7, -3, 5), np.logspace(-5, 0, 16), seeds=16
+            machines, np.logspace(-7, -3, 5), np.logspace(-5, -0.5, 16), seeds=32
         )
         advance(1, note="best epsilon")
-        losses = _losses(machines, base, train)
+        losses = _losses(machines, machine, base, train)
         blame = _blame(machines, machine, base)
         advance(1)
-    lossy = "" if objective.H.is_lossless else learning.lossy_names(objective.H)
+    lossy = listed(lossy_elements(trainer.circuit))
     return Study(plan, units, machine, base, maps, nudges, losses, blame, lossy)
 
 
@@ -227,12 +227,12 @@ def _machine(plan: Plan, units: Units) -> EchoErrors:
     )
 
 
-def _losses(machines: Machines, base: FidelityMap, train) -> dict[str, float]:
+def _losses(machines: Machines, machine: EchoErrors, base: FidelityMap, train) -> dict[str, float]:
     objective = machines.objective
     losses = {"before": float(objective.value(machines.start, machines.samples))}
     if train is not None:
-        ideal = learning.reached(machines, EchoErrors(epsilon=1e-5), *train)
-        losses |= {"ideal": float(ideal[0]), "machine": float(base.loss[0])}
+        exact = learning.reached(machines, machine, *train, exact=True)
+        losses |= {"exact": float(exact[0]), "machine": float(base.loss[0])}
     return losses
 
 

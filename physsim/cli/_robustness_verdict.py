@@ -72,8 +72,8 @@ def _training(losses: dict[str, float]) -> str:
     after = losses["machine"]
     reached = f"{after:.3g}" if math.isfinite(after) else "nothing: it diverges"
     return (
-        f"Training takes the loss from {losses['before']:.3g} to {reached}; an ideal machine gets "
-        f"to {losses['ideal']:.3g}."
+        f"Training by its echoes takes the loss from {losses['before']:.3g} to {reached}; by the "
+        f"true gradient, to {losses['exact']:.3g}."
     )
 
 
@@ -104,10 +104,10 @@ def _limit(found, units) -> str:
 
 def _nudge(nudges) -> str:
     if math.isnan(nudges.curvature):
-        return "Its bias does not grow with epsilon, so the largest nudge is the best."
+        return "The bias does not go as epsilon^2, so that no best epsilon is predicted."
     return (
-        f"The bias is {nudges.curvature:.2g} epsilon^2 and read-out noise sigma errs by "
-        f"{nudges.noise:.2g} sigma / epsilon, so the best epsilon is "
+        f"Without other flaws the bias is {nudges.curvature:.2g} epsilon^2, and read-out noise "
+        f"sigma errs by {nudges.noise:.2g} sigma / epsilon, so the best epsilon is "
         f"{nudges.predicted[0] / nudges.levels[0] ** (1 / 3):.2g} sigma^(1/3)"
         + ("." if math.isnan(nudges.slope) else f" (measured exponent {nudges.slope:.3f}).")
     )

@@ -179,23 +179,27 @@ class Trainer:
 
 def _check_losses(task: Task, circuit: Circuit) -> None:
     """`ValueError` that names the lossy elements, where RHEL is to train a lossy circuit."""
-    from circuits import NonlinearResistor, Resistor
-
-    options = task.gradient
-    if circuit.hamiltonian.is_lossless or (options["method"], options["echo"]) != (
-        "RHEL", "lossless",
-    ):  # fmt: skip
+    refuses = task.gradient["method"] == "RHEL" and task.gradient["echo"] == "lossless"
+    if not refuses or circuit.hamiltonian.is_lossless:
         return
-    lossy = [e for e in circuit.netlist.elements if isinstance(e, Resistor | NonlinearResistor)]
     raise ValueError(
         f"{task.path}: RHEL needs a lossless circuit, whose echo retraces its run, and "
-        f"{task.netlist.name} has {_listed([e.name for e in lossy])}. Take them out; or set "
+        f"{task.netlist.name} has {listed(lossy_elements(circuit))}. Take them out; or set "
         '[gradient] echo = "gain" (exact where all losses decay at one rate), echo = "lossy" '
         '(biased: see `physsim robustness`), or method = "ReversibleAdjoint" or "BPTT"'
     )
 
 
-def _listed(names: list[str], most: int = 8) -> str:
+def lossy_elements(circuit: Circuit) -> list[str]:
+    """The names of what turns energy into heat."""
+    from circuits import NonlinearResistor, Resistor
+
+    elements = circuit.netlist.elements
+    return [e.name for e in elements if isinstance(e, Resistor | NonlinearResistor)]
+
+
+def listed(names: list[str], most: int = 8) -> str:
+    """Names for people, the first few of many."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 

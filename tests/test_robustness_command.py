@@ -1,0 +1,82 @@
+"""`physsim robustness` as a user meets it: verdict, files, exit code."""
+
+import json
+import sys
+
+import pytest
+
+from physsim.cli import main
+
+NETLISTS = {
+    "rlc.cir": "lossy\nC1 out 0 1n ic=1\nL1 out 0 1u\nRLOSS out 0 100\n.end\n",
+    "tank.cir": "a tank\nC1 out 0 1n ic=1\nL1 out 0 1u\n.end\n",
+    "target.cir": "another\nC1 out 0 1.1n ic=1\nL1 out 0 0.9u\n.end\n",
+}
+
+TASK = """netlist = "NETLIST"
+train = ["C1", "L1"]
+[target]
+quantity = "v(out)"
+netlist = "target.cir"
+[run]
+t_end = "400n"
+dt = "20n"
+integrator = "StormerVerlet"
+"""
+
+
+@pytest.fixture
+def robustness(tmp_path, monkeypatch, capsys):
+    """Runs the command on a task with that netlist; gives (exit code, text, figures)."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in NETLISTS.items():
+        (tmp_path / name).write_text(text)
+
+    def call(netlist, *arguments):
+        (tmp_path / "task.toml").write_text(TASK.replace("NETLIST", netlist))
+        monkeypatch.setattr(sys, "argv", ["physsim", "robustness", "task.toml", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        text = " ".join(capsys.readouterr().out.split())
+        path = tmp_path / "out" / "task_robustness.json"
+        return stopped.value.code or 0, text, json.loads(path.read_text()) if path.exists() else {}
+
+    return call
+
+
+@pytest.mark.slow
+def test_a_lossy_circuit_is_unfit_and_its_elements_named(robustness, tmp_path):
+    code, text, figures = robustness("rlc.cir", "--seeds", "1", "--updates", "3")
+    assert code == 1 and figures["fit"] is False and figures["cosine"] < 0.9
+    assert "UNFIT" in text and "lossy (RLOSS)" in text
+    assert figures["losses"]["exact"] < figures["losses"]["before"]
+    for plot in ("cosine", "norm", "epsilon", "losses"):
+        assert (tmp_path / "out" / f"task_robustness_{plot}.png").stat().st_size > 10_000
+
+
+def test_a_fit_machine_is_told_how_good_it_has_to_be(robustness):
+    code, text, figures = robustness(
+        "tank.cir", "--adc-bits", "16", "--seeds", "1", "--updates", "0"
+    )
+    assert code == 0 and figures["fit"] is True and figures["cosine"] > 0.99
+    assert text.startswith("Fit for learning by echoes") and "Q of at least" in text
+    quality = figures["maps"]["loss"]
+    assert quality["level"][0] > 100 * figures["omega_times_run"] / 2
+    best = [max(row) for row in quality["cosine"]]
+    assert best[0] > 0.99 and best[-1] < 0.9
+    assert figures["machine"]["adc_bits"] == 16
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--temperature", "300"], "--temperature is noise of losses: it needs --quality"),
+        (["--quality", "-1"], "--quality must be positive, got -1"),
+        (["--flip-delay", "soon"], "--flip-delay: 'soon' is not a number"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.setattr(sys, "argv", ["physsim", "robustness", "coupled_lc.toml", *options])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2 and message in capsys.readouterr().err
