@@ -67,6 +67,7 @@ from ._hssm import make_stack as make_stack
 from ._hssm import mean_pooling as mean_pooling
 from ._hssm import parallel_states as parallel_states
 from ._hssm import run_core as run_core
+from ._hssm import stack_gradient as stack_gradient
 from ._hssm import subsampling as subsampling
 from ._identification import GreyBox as GreyBox
 from ._identification import Identified as Identified

@@ -176,6 +176,27 @@ def test_the_exact_grid_leads_every_layer_back_to_its_start():
         np.testing.assert_array_equal(a, b)
 
 
+def chaotic(solver):
+    """Coupled modes with a strong force that pushes outwards, in float32."""
+    unit = functools.partial(learning.make_nonlinear_hru, dense=True, step=(0.3, 0.3))
+    stack = learning.make_stack(
+        learning.StackShape(SIGNALS, OUTPUTS, 1, HIDDEN, MODES), unit, key=jax.random.key(0),
+        solver=solver,
+    )  # fmt: skip
+    stack = eqx.tree_at(lambda s: s.blocks[0].unit.c, stack, jnp.full(MODES, -4.0))
+    return jax.tree.map(
+        lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x, arguments_of(stack, 800)
+    )
+
+
+def test_an_echo_that_is_lost_in_chaos_is_no_gradient():
+    with pytest.raises(eqx.EquinoxRuntimeError, match="the way back missed the start"):
+        value_and_grad(chaotic(physsim.StormerVerlet()), FusedSweep(50))
+    exact = physsim.ExactReversal(physsim.StormerVerlet())
+    _, gradient = value_and_grad(chaotic(exact), FusedSweep(50))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
+
+
 def temporary_bytes(sweep, steps):
     stack = small_stack("linear", 2)
     x, weights = jnp.zeros((SIGNALS, steps, SERIES)), jnp.zeros((steps, 1))

@@ -127,6 +127,18 @@ def test_the_command_line_trains_and_compares(trained):
     assert not tmp.exists()
 
 
+def test_the_command_line_compares_gradients(trained):
+    folder, _ = trained
+    table = run("gradients", folder / "tiny.toml", "--precision", "float64", "--out", folder)
+    assert "block 1 unit" in table and "ReversibleAdjoint" in table
+    found = json.loads((folder / "tiny_gradients.json").read_text())
+    assert set(found) == {"RHEL", "ReversibleAdjoint", "fused"}
+    for method, limit in (("RHEL", 1e-4), ("ReversibleAdjoint", 1e-9), ("fused", 1e-9)):
+        for cosine, ratio in (row.values() for row in found[method].values()):
+            assert cosine == pytest.approx(1, abs=limit)
+            assert ratio == pytest.approx(1, abs=limit)
+
+
 def test_resuming_another_configuration_is_refused(trained):
     folder, _ = trained
     changed = folder / "other" / "tiny.toml"

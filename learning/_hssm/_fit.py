@@ -1,6 +1,7 @@
 """Training a stack, epoch after epoch."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any, NamedTuple, final
@@ -83,12 +84,13 @@ def fit_stack(
     """Minimise the loss of the training series; keep what does best on the validation series.
 
     Batches of `batch_size` are drawn anew each epoch, by `seed`. Ends after `epochs`, after
-    `patience` epochs without a better score, or on Ctrl-C. `checkpoint` counts in epochs and
+    `patience` epochs without a better score, on Ctrl-C, or with a warning where the loss or the way
+    back of an echo is lost. `checkpoint` counts in epochs and
     may be resumed from; `metrics` gets a line an epoch. `optimiser` is any of optax; the precision
     is the stack's own.
 
     Raises `ValueError` for counts below 1 and data that don't fit the stack, before any training;
-    `DivergenceError` where the loss is no longer finite.
+    `DivergenceError` where the first epoch diverges.
     """
     for name, count in (("epochs", epochs), ("batch", batch_size), ("patience", patience or 1)):
         if count < 1:
@@ -116,6 +118,12 @@ def fit_stack(
                     _save(checkpoint, metrics, state)
         except KeyboardInterrupt:
             interrupted = True
+        except DivergenceError as error:
+            if not len(state.history):
+                raise
+            warnings.warn(
+                f"training stopped in epoch {len(state.history) + 1}: {error}", stacklevel=2
+            )
     if checkpoint is not None:
         _save(checkpoint, metrics, state)
     _, score, predictions = trainer.evaluate(state.best, splits.test, batch_size)
@@ -141,15 +149,17 @@ class Trainer(eqx.Module):
         key = jax.random.fold_in(jax.random.key(seed), number)
         for i, index in enumerate(_batches(len(splits.train), size, (seed, number))):
             batch = make_batch(splits.train, index, size, _dtype(arrays))
-            arrays, memory, loss, norm = _update(
-                self, arrays, memory, batch, jax.random.fold_in(key, i)
-            )
-            losses.append(float(loss))
-            norms.append(float(norm))
+            try:
+                arrays, memory, loss, norm = _update(
+                    self, arrays, memory, batch, jax.random.fold_in(key, i)
+                )
+                losses.append(float(loss))
+                norms.append(float(norm))
+            except eqx.EquinoxRuntimeError as error:
+                raise DivergenceError(str(error).splitlines()[0]) from error
         if not np.isfinite(losses + norms).all():
             raise DivergenceError(
-                f"the loss or its gradient is not finite in epoch {number + 1}: lower the learning "
-                "rate"
+                "the loss or its gradient is not finite: lower the learning rate, or take float64"
             )
         loss, score, _ = self.evaluate(arrays, splits.validation, size)
         seconds = time.perf_counter() - started
@@ -245,3 +255,16 @@ def _save(checkpoint: Checkpoint, metrics: MetricsFile | None, state: StackState
     if metrics is not None:
         metrics.sync()
     checkpoint.save(state)
+
+
+def stack_gradient(stack: Stack, data: SeriesData, sweep: AbstractSweep) -> Stack:
+    """The gradient of the mean loss of all `data`, in the shape of the stack; no dropout."""
+    _check_fit(stack, data)
+    batch = make_batch(data, np.arange(len(data)), len(data), stack.encoder.B.dtype)
+    return _slope(stack, goal_of(data), sweep, batch)
+
+
+@eqx.filter_jit
+@eqx.filter_grad
+def _slope(stack: Stack, goal: AbstractGoal, sweep: AbstractSweep, batch: Batch):
+    return jnp.mean(goal.losses(sweep(stack, batch.x, goal.reading(batch)), batch))

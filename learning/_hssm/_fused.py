@@ -16,7 +16,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Inexact
 
+from .._forward import largest
 from .._shares import add, zeros
+from .._way_back import require_met
 from ._block import Block
 from ._recurrence import run_core, time_first, time_second
 from ._stack import Reading, Stack
@@ -170,8 +172,20 @@ def _features_backward(ends, cotangent, perturbed, arguments, *, weights, keeps,
     by_ends = jax.tree.map(jnp.zeros_like, ends)
     by_x = jnp.zeros_like(x) if perturbed.x else None
     carry = (ends, by_ends, sums, by_x)
-    _, by_states, sums, by_x = cut.backward(body, carry, jnp.moveaxis(cotangent, 1, 0))
-    return _collect(arguments, layers, prepared, by_states, sums, by_x)
+    back, by_states, sums, by_x = cut.backward(body, carry, jnp.moveaxis(cotangent, 1, 0))
+    gradient = _collect(arguments, layers, prepared, by_states, sums, by_x)
+    return require_met(gradient, _missed(stack.solver, layers, arguments.starts, back, ends))
+
+
+def _missed(solver, layers, starts, back, ends):
+    """How far the worst layer came from its start, by the size of its states."""
+    distances = []
+    for layer, y, came, end in zip(layers, starts, back, ends, strict=True):
+        start = solver.start(layer.core, y)
+        size = jnp.maximum(largest(start), largest(end))
+        apart = largest(jax.tree.map(jnp.subtract, came, start))
+        distances.append(apart / jnp.where(size > 0, size, 1.0))
+    return jnp.max(jnp.stack(distances))
 
 
 class Climbed(NamedTuple):

@@ -75,10 +75,11 @@ def train(
         changes["seeds"] = tuple(range(seeds))
     plan = replace(plan, **changes)
     folder = output_folder(Path(out) / plan.label)
-    plan.splits(plan.seeds[0])
-    results = []
+    # One optimiser for all seeds: a new one would be compiled anew.
+    optimiser, results = plan.optimiser(len(plan.splits(plan.seeds[0]).train)), []
     for seed in plan.seeds:
-        results.append(_train_one(plan, seed, output_folder(folder / f"seed_{seed}"), resume))
+        own = output_folder(folder / f"seed_{seed}")
+        results.append(_train_one(plan, seed, own, resume, optimiser))
         if results[-1]["interrupted"]:
             console.print("interrupted; go on with --resume", style="yellow")
             raise typer.Exit(130)
@@ -90,7 +91,9 @@ def train(
     )
 
 
-def _train_one(plan: TrainConfig, seed: int, folder: Path, resume: bool) -> dict[str, Any]:
+def _train_one(
+    plan: TrainConfig, seed: int, folder: Path, resume: bool, optimiser: Any
+) -> dict[str, Any]:
     """Train with one seed, write its results, and return them."""
     import learning
 
@@ -103,7 +106,7 @@ def _train_one(plan: TrainConfig, seed: int, folder: Path, resume: bool) -> dict
     console.print(f"{plan.label}, seed {seed}: {_sizes(splits)}", highlight=False)
     fit = learning.fit_stack(
         stack, splits,
-        sweep=plan.sweep(), optimiser=plan.optimiser(len(splits.train)),
+        sweep=plan.sweep(), optimiser=optimiser,
         epochs=options["epochs"], batch_size=options["batch"],
         patience=options["patience"] or None, seed=seed, checkpoint=checkpoint,
         metrics=learning.MetricsFile(folder / "metrics.jsonl", lambda epoch: epoch._asdict()),

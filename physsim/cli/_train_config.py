@@ -41,7 +41,7 @@ _TABLES = {
         "method": Key((str,), "fused"),
         "epsilon": Key((float,), 0.0, least=0),
         "chunk": Key((int,), 32, least=1),
-        "exact_reversal": Key((bool,), False),
+        "exact_reversal": Key((bool, str), "auto"),
     },
     "training": {
         "optimiser": Key((str,), "adam"),
@@ -56,6 +56,8 @@ _TABLES = {
         "checkpoint_every": Key((int,), 5, least=1),
     },
 }
+_BITS = {"float32": 17, "float64": 36}
+"""Of the grid of exact reversal: states may reach 128 and 131072."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +114,18 @@ class TrainConfig:
         import learning
         import physsim
 
-        m = self.model
+        m, precision = self.model, self.training["precision"]
         shape = learning.StackShape(data.x.shape[1], data.outputs, m["blocks"], m["hidden"],
                                     m["state"])  # fmt: skip
         leapfrog = physsim.StormerVerlet()
         exact = self.gradient["exact_reversal"]
+        # Driven saturating modes are chaotic: in plain arithmetic long echoes miss their start.
+        exact = m["unit"] == "nonlinear" if exact == "auto" else exact
         stack = learning.make_stack(
             shape, self._unit(), key=jax.random.key(seed), dropout=m["dropout"],
-            solver=physsim.ExactReversal(leapfrog) if exact else leapfrog,
+            solver=physsim.ExactReversal(leapfrog, _BITS[precision]) if exact else leapfrog,
         )  # fmt: skip
-        return learning.cast(stack, self.training["precision"])
+        return learning.cast(stack, precision)
 
     def _unit(self) -> Callable[..., Any]:
         import functools
@@ -158,8 +162,8 @@ class TrainConfig:
 
 def bundled_configs() -> list[str]:
     """Names of the configurations that come with physsim."""
-    folder = files("learning") / "configs"
-    return sorted(f.name for f in folder.iterdir() if f.name.endswith(".toml"))
+    found = [f for f in (files("learning") / "configs").iterdir() if f.name.endswith(".toml")]
+    return sorted(f.name for f in found if set(_TABLES) <= set(tomllib.loads(f.read_text())))
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -200,6 +204,8 @@ def _check(config: TrainConfig) -> None:
             raise unknown(f"{path}: [{table}] ", value, known, key)
     if not config.seeds or any(type(s) is not int or s < 0 for s in config.seeds):
         raise ValueError(f"{path}: seeds must be a list of numbers from 0 on, got {config.seeds}")
+    if isinstance(exact := config.gradient["exact_reversal"], str) and exact != "auto":
+        raise ValueError(f'{path}: [gradient] exact_reversal is true, false or "auto"')
     if config.training["optimiser"] == "lbfgs":
         raise ValueError(f"{path}: [training] lbfgs needs whole batches; take adam")
     if not 0 < config.training["learning_rate"] <= 1:

@@ -57,3 +57,22 @@ def readings_picture(data, predictions: np.ndarray) -> Figure:
         axis.set(xlabel="time step", ylabel="value, in standard deviations")
         axis.legend(**ABOVE, ncols=2)
     return figure
+
+
+def agreement_picture(rows: dict[str, dict[str, tuple[float, float]]]) -> Figure:
+    """1 - cosine, and the norm ratio's distance from 1, of each group of parameters."""
+    names = list(next(iter(rows.values())))
+    with style():
+        figure = Figure(figsize=(7, 6))
+        above, below = figure.subplots(2, 1, sharex=True)
+        for i, (method, row) in enumerate(rows.items()):
+            values = np.array([row[name] for name in names])
+            # Cosines are rounded to 1 within 1e-16.
+            for axis, y in ((above, 1 - values[:, 0]), (below, np.abs(values[:, 1] - 1))):
+                axis.semilogy(np.maximum(y, 1e-17), "o", color=COLOURS[i], markersize=4,
+                              label=method)  # fmt: skip
+        above.set(ylabel="1 - cosine with BPTT")
+        below.set(ylabel="|norm ratio - 1|")
+        below.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+        above.legend(**ABOVE, ncols=3)
+    return figure
