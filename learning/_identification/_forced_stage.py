@@ -71,7 +71,7 @@ def fit_forced(
 
         found = least_squares(
             residuals, point, lambda p, alpha=alpha: forced.jacobian(p, alpha),
-            x_scale="jac", max_nfev=_EVALUATIONS, xtol=1e-8, ftol=1e-8,
+            x_scale="jac", max_nfev=_EVALUATIONS, xtol=1e-6, ftol=1e-6,
         )  # fmt: skip
         if found.status == 0:
             raise IdentifyError(

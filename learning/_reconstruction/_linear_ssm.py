@@ -55,7 +55,8 @@ class LinearStateSpace(AbstractReconstruction):
         return jnp.exp(jax.lax.complex(-jnp.exp(self.decay), self.phase))
 
     def run(self, measured, alpha, solver):
-        driven = measured[:-1] @ jax.lax.complex(self.B[0], self.B[1]).T
+        B = jax.lax.complex(self.B[0], self.B[1])
+        driven = measured[:-1].astype(B.dtype) @ B.T
         start = jnp.zeros_like(driven[0])
         s = self.scan(Diagonal(self.eigenvalues), driven, start)
         zs = jnp.concatenate([s.real, s.imag], axis=-1)

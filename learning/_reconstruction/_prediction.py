@@ -1,5 +1,6 @@
 """How well a model predicts, and how fast it forgets."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -10,12 +11,10 @@ from jaxtyping import Array, Float, Inexact
 
 from physsim import DivergenceError
 
-from .._gtf import AbstractObservation
-
 
 def prediction_error(
     model: Any,
-    observation: AbstractObservation,
+    observation: Callable[..., Any],
     states: Inexact[Array, "T M"],
     measured: Inexact[Array, "T N"],
     steps: int,

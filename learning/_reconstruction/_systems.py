@@ -161,13 +161,14 @@ class DrivenJunction(AbstractSystem):
     of its phase, its voltage, and sin and cos of the drive's phase.
 
     phi'' + damping phi' + sin(phi) = bias + drive sin(frequency t), in units of the plasma
-    frequency. Source: Huberman, Crutchfield & Packard, Appl. Phys. Lett. 37:750 (1980).
+    frequency. Source: Huberman, Crutchfield & Packard, Appl. Phys. Lett. 37:750 (1980); chaotic
+    values: Baker & Gollub, Chaotic Dynamics, 2nd ed. (1996), chapter 3.
     """
 
-    damping: _Number = 0.25
+    damping: _Number = 0.5
     bias: _Number = 0.0
-    drive: _Number = 0.9
-    frequency: _Number = 0.65
+    drive: _Number = 1.5
+    frequency: _Number = 2 / 3
 
     def __call__(self, z, x):
         phase, rate, clock = z

@@ -1,0 +1,199 @@
+"""The TOML tasks of `physsim reconstruct`."""
+
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._schema import NUMBER, Key, check_table, unknown
+from ._waveform_file import read_columns
+
+_TABLES = ("data", "model", "training")
+_REAL = (float, int)
+_DATA = {
+    "system": Key((str,), ""),
+    "csv": Key((str,), ""),
+    "samples": Key((int,), 20_000, 100),
+    "dt": Key(_REAL, 0.0),
+    "noise": Key(_REAL, 0.0, 0),
+    "seed": Key((int,), 0, 0),
+    "test": Key(_REAL, 0.5),
+}
+_MODEL = {
+    "kind": Key((str,), "shPLRNN"),
+    "states": Key((int,), 0, 0),
+    "hidden": Key((int,), 50, 1),
+    "seed": Key((int,), 0, 0),
+}
+_TRAINING = {
+    "alpha": Key((float, int, str, dict), 0.1),
+    "updates": Key((int,), 5000, 1),
+    "length": Key((int,), 200, 2),
+    "batch": Key((int,), 16, 1),
+    "optimiser": Key((str,), "radam"),
+    "rate": Key(_REAL, 2e-3),
+    "last_rate": Key(_REAL, 2e-5),
+    "judge_every": Key((int,), 500, 1),
+    "jitter": Key(_REAL, 0.0, 0),
+    "seed": Key((int,), 0, 0),
+    "solver": Key((str,), "default"),
+    "window": Key((int,), 100, 1),
+}
+_ALPHA = {"first": Key(NUMBER), "last": Key(NUMBER), "updates": Key((int,), None, 1)}
+_OPTIMISERS = ("radam", "adam")
+_SOLVERS = ("default", "Sequential", "Hybrid", "DEER", "Windowed")
+
+
+@dataclass(frozen=True)
+class ReconstructionTask:
+    """The checked content of a file; `text` is all of it."""
+
+    path: Path
+    data: dict[str, Any]
+    model: dict[str, Any]
+    training: dict[str, Any]
+    text: str
+
+    def reseeded(self, more: int) -> "ReconstructionTask":
+        """The same task with `more` added to the seeds of model and training."""
+        model, training = (t | {"seed": t["seed"] + more} for t in (self.model, self.training))
+        return replace(self, model=model, training=training)
+
+
+def read_reconstruction(path: Path) -> ReconstructionTask:
+    """Raises `ValueError` that names file, table and key."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    text = path.read_text(encoding="utf-8")
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: {error}") from error
+    for name in content:
+        if name not in _TABLES:
+            raise unknown(f"{path}: ", name, _TABLES, "table")
+    tables = [
+        check_table(f"{path}: [{name}] ", content.get(name, {}), spec)
+        for name, spec in zip(_TABLES, (_DATA, _MODEL, _TRAINING), strict=True)
+    ]
+    task = ReconstructionTask(path, *tables, text)
+    if bool(task.data["system"]) == bool(task.data["csv"]):
+        raise ValueError(f"{path}: [data] names either a system or a csv file")
+    for table, key, known in (
+        (task.training, "optimiser", _OPTIMISERS),
+        (task.training, "solver", _SOLVERS),
+    ):
+        if table[key] not in known:
+            raise unknown(f"{path}: [training] {key}: ", table[key], known, "value")
+    return task
+
+
+def make_series(task: ReconstructionTask):
+    """(what is learned from, what judges at the end): standardised; only the first is noisy."""
+    import learning
+
+    options, where = task.data, f"{task.path}: [data] "
+    share = 1 - options["test"]
+    if not 0 < options["test"] < 1:
+        raise ValueError(f"{where}test must lie between 0 and 1, got {options['test']}")
+    if options["system"]:
+        if options["system"] not in learning.SYSTEMS:
+            raise unknown(where, options["system"], learning.SYSTEMS, "system")
+        system = learning.SYSTEMS[options["system"]]()
+        series = learning.generate(
+            system, options["samples"], dt=options["dt"] or None, seed=options["seed"]
+        )
+    else:
+        series = _from_csv(task.path.parent / options["csv"])
+    first, last = series.standardised().split(share)
+    return first.noisy(options["noise"], options["seed"]), last
+
+
+def _from_csv(path: Path):
+    """Columns time and channels, at uniform times."""
+    import learning
+
+    times, rows, names = read_columns(path)
+    steps = np.diff(times)
+    dt = float(np.median(steps))
+    worst = int(np.argmax(np.abs(steps - dt)))
+    if abs(steps[worst] - dt) > 1e-3 * dt:
+        raise ValueError(
+            f"{path}:{worst + 3}: the step is {steps[worst]:.4g} where most are {dt:.4g}: times "
+            "must be uniform and without gaps"
+        )
+    still = np.flatnonzero(np.ptp(rows, axis=1) == 0)
+    if still.size:
+        raise ValueError(f"{path}: {names[still[0]]} is constant: leave the column out")
+    return learning.Series(rows.T, dt, tuple(names))
+
+
+def make_reconstruction(task: ReconstructionTask, channels: int):
+    """The untrained model."""
+    import learning
+
+    options, where = task.model, f"{task.path}: [model] "
+    kind, states, seed = options["kind"], options["states"] or channels, options["seed"]
+    if kind == "LSSM":
+        return learning.LinearStateSpace.draw(
+            channels, options["states"] or 4 * channels, options["hidden"], seed
+        )
+    if kind not in learning.NETWORKS:
+        raise unknown(where, kind, [*learning.NETWORKS, "LSSM"], "kind")
+    try:
+        network = learning.NETWORKS[kind](states, options["hidden"], seed)
+        return learning.ForcedModel.of(network, channels, states)
+    except ValueError as error:
+        raise ValueError(f"{where}{error}") from error
+
+
+def make_alpha(task: ReconstructionTask):
+    """The rule for alpha: a number, "estimated", or a table of first, last and updates."""
+    import learning
+
+    given, where = task.training["alpha"], f"{task.path}: [training] alpha"
+    try:
+        if isinstance(given, dict):
+            table = check_table(f"{where}: ", given, _ALPHA)
+            return learning.ScheduledAlpha(
+                float(table["first"]), float(table["last"]), table["updates"]
+            )
+        if given == "estimated":
+            return learning.EstimatedAlpha()
+        return learning.FixedAlpha(float(given))
+    except ValueError as error:
+        raise ValueError(
+            f'{where}: {error}; give a number of 0 to 1, "estimated", or '
+            "{ first = 0.3, last = 0.05, updates = 1000 }"
+        ) from error
+
+
+def make_solver(task: ReconstructionTask):
+    """The solver of the runs, None for the one that suits."""
+    import learning
+
+    name, length = task.training["solver"], task.training["window"]
+    table = {
+        "default": None,
+        "Sequential": learning.Sequential(),
+        "Hybrid": learning.Hybrid(),
+        "DEER": learning.DEER(),
+        "Windowed": learning.Windowed(learning.DEER(), length),
+    }
+    return table[name]
+
+
+def make_rates(task: ReconstructionTask):
+    """The optimiser, its rate falling by equal factors."""
+    import optax
+
+    options = task.training
+    first, last = options["rate"], options["last_rate"]
+    if not 0 < last <= first:
+        raise ValueError(
+            f"{task.path}: [training] 0 < last_rate <= rate expected, got {last} and {first}"
+        )
+    schedule = optax.exponential_decay(first, options["updates"], last / first)
+    return {"radam": optax.radam, "adam": optax.adam}[options["optimiser"]](schedule)
