@@ -3,6 +3,7 @@
 from ._circuit import Circuit as Circuit
 from ._circuit import load as load
 from ._circuit import loads as loads
+from ._conserved import conserved as conserved
 from ._echo_decks import VoltageCost as VoltageCost
 from ._echo_decks import half_square as half_square
 from ._echo_ngspice import NgspiceEcho as NgspiceEcho

@@ -148,11 +148,33 @@ def _check(tree: NormalTree, given: list[Given], starts, volts) -> None:
             )
         actual = sum(sign * fixed[column] for column, sign in path)
         if abs(actual - g.voltage) > _AGREE * max(largest, abs(actual)):
+            others = _between([*(o for o in given if o is not g), *_sourced(tree, starts)], g)
             raise NetlistError(
-                f"{g.what} contradicts the other initial voltages, which make it {actual:g}: "
-                "change or remove one of them",
+                f"{g.what} contradicts the other initial voltages, which make it {actual:g}"
+                f"{others}: change or remove one of them",
                 g.location,
             )
+
+
+def _sourced(tree: NormalTree, starts) -> list[Given]:
+    return [Given(*e.nodes, starts[e.name], e.name, e.location) for e in tree.sources]
+
+
+def _between(stated: list[Given], g: Given) -> str:
+    """The statements that lead from one node of `g` to the other, in words."""
+    above: dict[str, tuple[str, str]] = {g.plus: (g.plus, "")}
+    queue = [g.plus]
+    for node in queue:
+        for o in stated:
+            for near, far in ((o.plus, o.minus), (o.minus, o.plus)):
+                if near == node and far not in above:
+                    above[far] = (node, o.what)
+                    queue.append(far)
+    names, node = [], g.minus
+    while node in above and node != g.plus:
+        node, what = above[node]
+        names.append(what)
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _is_state(column: int, tree: NormalTree) -> bool:

@@ -37,13 +37,22 @@ def link_currents(netlist: Netlist, tree: NormalTree) -> np.ndarray:
     worst = int(np.argmax(np.abs(left)))
     size = max(abs(e.ic) for _, e in fixed)
     if abs(left[worst]) > _AGREE * max(size, np.abs(currents).max(initial=0.0)):
-        element = fixed[worst][1]
+        column, element = fixed[worst]
+        coils = [e.name for e, k in zip(tree.link_inductors, K[:, column], strict=True) if k]
+        others = ", ".join([*coils, *_pushing(netlist, tree, inner, column)])
         raise NetlistError(
             f"ic={element.ic:g} of {element.name} contradicts the other initial currents into its "
-            f"nodes, which make it {element.ic + left[worst]:g}: change or remove one of them",
+            f"nodes ({others}), which make it {element.ic + left[worst]:g}: change or remove one",
             element.location,
         )
     return currents
+
+
+def _pushing(netlist, tree, inner, column) -> list[str]:
+    """The sources that drive a current through one of the tree's inductors."""
+    sources = [e for e in netlist.elements if isinstance(e, CurrentSource)]
+    through = tree.incidence((e.nodes for e in sources), inner).dense()[:, column]
+    return [e.name for e, k in zip(sources, through, strict=True) if k]
 
 
 def _pushed(netlist, tree, inner) -> np.ndarray:

@@ -1,0 +1,176 @@
+"""What a run cannot change: the charge of islands, the flux of loops."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import equinox as eqx
+import jax
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order
+
+from ._build import inductive
+from ._coupled import pairs_of
+from ._disjoint_sets import DisjointSets, references_of
+from ._elements import Capacitor, Inductor, Junction, NonlinearCapacitor
+from ._netlist import Netlist
+from ._quantities import REDUCED_FLUX_QUANTUM
+
+if TYPE_CHECKING:
+    import xarray
+
+    from ._result import Result
+
+Loop = tuple[tuple[str, int], ...]
+"""Names of elements, +1 for each passed from its first node to its second, else -1."""
+
+
+def conserved(result: "Result") -> "xarray.Dataset":
+    """The charges of islands (C) and fluxes of loops (Wb) along a run, [time, island or loop].
+
+    An island is a set of nodes that only capacitors join to the others (but for those of the
+    reference); its charge is the sum on its sides of those capacitors. A loop is made of
+    inductors and junctions alone, one for each that closes one; its flux is the signed sum of
+    theirs, the Josephson one of a junction being Phi_0 / 2 pi times its phase. Both are
+    functions of the state, so what they change by is the run's error. Islands are named by their
+    nodes, loops by their elements, in the order in which they are passed.
+    """
+    import xarray  # noqa: PLC0415
+
+    netlist, tree = result.circuit.netlist, result.circuit.tree
+    islands, loops = find_islands(netlist), find_loops(netlist)
+    signs = _signs(islands, [e.nodes for e in tree.tree[: tree.num_charges]])
+    momenta = np.asarray(result.solution.ys.p)[-result.t.size :, : tree.num_charges]
+    charges = momenta @ signs.T * result.circuit.scales.charge
+    fluxes = _fluxes(result, loops)
+    names = [" ".join(f"{'-' * (sign < 0)}{name}" for name, sign in loop) for loop in loops]
+    return xarray.Dataset(
+        {
+            "charge": (("time", "island"), charges, {"units": "C"}),
+            "flux": (("time", "loop"), fluxes, {"units": "Wb"}),
+        },
+        coords={
+            "time": ("time", result.t, {"units": "s"}),
+            "island": [" ".join(island) for island in islands],
+            "loop": names,
+        },
+    )
+
+
+def find_islands(netlist: Netlist) -> list[tuple[str, ...]]:
+    """The nodes of each island."""
+    references = references_of(netlist.elements)
+    places = {node: i for i, node in enumerate(references)}
+    sets = DisjointSets(len(places))
+    for e in netlist.elements:
+        if not isinstance(e, Capacitor | NonlinearCapacitor):
+            for k in range(0, len(e.nodes), 2):
+                sets.join(places[e.nodes[k]], places[e.nodes[k + 1]])
+    tied = {sets.find(places[reference]) for reference in references.values()}
+    found: dict[int, list[str]] = {}
+    for node, i in places.items():
+        if sets.find(i) not in tied:
+            found.setdefault(sets.find(i), []).append(node)
+    return [tuple(nodes) for nodes in found.values()]
+
+
+def find_loops(netlist: Netlist) -> list[Loop]:
+    """One loop for each inductive element that a spanning forest of them leaves out."""
+    elements = inductive(netlist)
+    nodes = {n: i for i, n in enumerate(dict.fromkeys(n for e in elements for n in e.nodes))}
+    ends = [(nodes[e.nodes[0]], nodes[e.nodes[1]]) for e in elements]
+    parents, by = _forest(len(nodes), ends)
+    used, loops = set(by), []
+    for k, (a, b) in enumerate(ends):
+        if k in used:
+            continue
+        # Through the element from a to b, and back by the forest.
+        path = [(k, 1), *_climb(b, a, parents, by, ends)]
+        loops.append(tuple((elements[i].name, sign) for i, sign in path))
+    return loops
+
+
+def _forest(count: int, ends: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Of each node its parent, and the element that leads there; -1 at the roots."""
+    first: dict[tuple[int, int], int] = {}
+    for k, (a, b) in enumerate(ends):
+        first.setdefault((min(a, b), max(a, b)), k)
+    pairs = np.array(list(first), int).reshape(-1, 2)
+    graph = coo_array((np.ones(len(pairs)), pairs.T), (count, count)).tocsr()
+    parents, by = np.full(count, -1), np.full(count, -1)
+    seen = np.zeros(count, bool)
+    for root in range(count):
+        if not seen[root]:
+            order, above = breadth_first_order(graph, root, directed=False)
+            seen[order] = True
+            parents[order[1:]] = above[order[1:]]
+    for node in np.flatnonzero(parents >= 0):
+        pair = sorted((int(node), int(parents[node])))
+        by[node] = first[pair[0], pair[1]]
+    return parents.tolist(), by.tolist()
+
+
+def _climb(start: int, stop: int, parents, by, ends) -> list[tuple[int, int]]:
+    """The elements on the way from one node to another, with their directions."""
+    up, down = _to_root(start, parents), _to_root(stop, parents)
+    while len(up) > 1 and len(down) > 1 and up[-2] == down[-2]:
+        up.pop()
+        down.pop()
+    forward = [(by[n], 1 if ends[by[n]][0] == n else -1) for n in up[:-1]]
+    back = [(by[n], 1 if ends[by[n]][1] == n else -1) for n in down[:-1]]
+    return [*forward, *reversed(back)]
+
+
+def _to_root(node: int, parents) -> list[int]:
+    path = [node]
+    while parents[path[-1]] >= 0:
+        path.append(parents[path[-1]])
+    return path
+
+
+def _signs(islands, ends) -> np.ndarray:
+    """[islands, capacitors of the tree]: which of the cut charges are the island's, and how."""
+    matrix = np.zeros((len(islands), len(ends)))
+    for row, island in enumerate(islands):
+        inside = set(island)
+        for column, (plus, minus) in enumerate(ends):
+            matrix[row, column] = (plus in inside) - (minus in inside)
+    return matrix
+
+
+@eqx.filter_jit
+def _states(branches, H, ys, us):
+    """Currents of the inductors, and the fluxes of the tree, along a run."""
+
+    def one(y, u):
+        return branches.state_inductor_currents(H, y, u), branches.fluxes(H, y, u)
+
+    return jax.vmap(one)(ys, us)
+
+
+def _fluxes(result: "Result", loops: list[Loop]) -> np.ndarray:
+    """[saves, loops], in Wb."""
+    circuit, saves = result.circuit, result.t.size
+    tree, scales, netlist = circuit.tree, circuit.scales, circuit.netlist
+    if not loops:
+        return np.zeros((saves, 0))
+    currents, outer = _states(
+        circuit.branches, circuit.hamiltonian, result.solution.ys, result.inputs
+    )
+    coils = [*tree.link_inductors, *tree.inductors]
+    places = {e.name.lower(): k for k, e in enumerate(coils)}
+    inductance = np.diag([circuit.values()[f"{e.name}.L"] for e in coils]).astype(float)
+    for a, b, card in pairs_of(netlist.couplings):
+        i, j = places[a], places[b]
+        mutual = card.coefficient * np.sqrt(inductance[i, i] * inductance[j, j])
+        inductance[i, j] = inductance[j, i] = mutual
+    linked = np.concatenate([np.asarray(x) for x in currents], axis=1)[-saves:] * scales.current
+    by_name = dict(zip((e.name for e in coils), (linked @ inductance).T, strict=True))
+    for e in inductive(netlist):
+        if not isinstance(e, Inductor):
+            across = tree.incidence([e.nodes], (0, tree.num_fluxes))
+            start = e.phase * REDUCED_FLUX_QUANTUM if isinstance(e, Junction) else e.ic or 0.0
+            moved = np.asarray(outer)[-saves:] @ across.dense()[0]
+            by_name[e.name] = moved * scales.flux + start
+    total = [sum(sign * by_name[name] for name, sign in loop) for loop in loops]
+    return np.stack(total, axis=1)
