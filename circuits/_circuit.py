@@ -45,6 +45,7 @@ from ._noise_spectrum import noise
 from ._normal_tree import NormalTree
 from ._operating_point import OperatingPoint, operating_point
 from ._plan import Plan, aligned, make_plan, seconds
+from ._port_hamiltonian import PortHamiltonian, port_hamiltonian
 from ._quantities import Scales
 from ._readout import Readout
 from ._report import make_report
@@ -55,6 +56,7 @@ from ._values import with_values
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.figure import Figure
 
 
 @final
@@ -140,6 +142,25 @@ class Circuit:
     def capacitance_matrix(self) -> sympy.Matrix:
         """C_eff in component symbols; the kinetic energy is Q^T C_eff^-1 Q / 2."""
         return capacitance_matrix(self.tree)
+
+    def port_hamiltonian(self) -> PortHamiltonian:
+        """x' = (J - R) dH/dx + G u in SI symbols, also with losses and sources; for people.
+
+        Raises `NetlistError` for networks too large to read, and as `port_hamiltonian` tells.
+        """
+        return port_hamiltonian(self.netlist, self.tree)
+
+    def latex(self) -> str:
+        """The energy and the equations as a LaTeX document; see `port_hamiltonian`."""
+        from ._latex import to_latex  # noqa: PLC0415
+
+        return to_latex(self)
+
+    def draw(self) -> "Figure":
+        """A schematic-like picture. Raises `NetlistError` for more than 150 elements."""
+        from ._draw import draw  # noqa: PLC0415
+
+        return draw(self)
 
     def values(self) -> dict[str, float]:
         """Every parameter in SI, by name: `C1.C`, `L12.L`, `B1.icrit`, ..."""

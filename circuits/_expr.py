@@ -34,13 +34,13 @@ def symbolic_energy(netlist: Netlist, tree: NormalTree) -> sympy.Expr:
         if not isinstance(element, _SHOWN):
             raise NetlistError(
                 f"{element.name}: the symbolic energy is for networks of capacitors, inductors, "
-                "junctions and current sources (the simulation has no such limit)",
+                "junctions and current sources; Circuit.port_hamiltonian() writes the others",
                 element.location,
             )
     if tree.inductors or netlist.couplings:
         raise NetlistError(
             f"{netlist.file}: the symbolic energy does not show coupled inductors or nodes that "
-            "only inductors reach (the simulation has no such limit)"
+            "only inductors reach; Circuit.port_hamiltonian() does"
         )
     fluxes, charges = coordinate_symbols(tree)
     terms: list[Any] = [_charging(tree, charges)]

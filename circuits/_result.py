@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from physsim import NetworkHamiltonian, Solution, energy_error
 
+from ._raw import write_raw
 from ._readout import Readout, current, voltage
 
 if TYPE_CHECKING:
@@ -156,8 +157,14 @@ class Result:
         return labels, np.asarray(values)[self._keep] * circuit.scales.current
 
     def save(self, path: str | Path) -> None:
-        """Write `.nc` (NetCDF) or `.csv` (a column a waveform); `ValueError` for others."""
+        """Write `.nc` (NetCDF), `.csv` (a column a waveform) or `.raw` (SPICE's waveform file).
+
+        Raises `ValueError` for other endings.
+        """
         path = Path(path)
+        if path.suffix == ".raw":
+            write_raw(self, path)
+            return
         dataset = self.to_xarray()
         if path.suffix == ".nc":
             dataset.to_netcdf(path, engine="scipy")
@@ -168,7 +175,7 @@ class Result:
             header = ",".join(f'"{c}"' for c in ["time", *columns, "energy"])
             np.savetxt(path, table, delimiter=",", header=header, comments="", fmt="%.12g")
         else:
-            raise ValueError(f"{path}: results are saved as .nc or .csv")
+            raise ValueError(f"{path}: results are saved as .nc, .csv or .raw")
 
     def plot(self, nodes: list[str] | None = None) -> "Figure":
         """Node voltages and the relative energy error over time."""

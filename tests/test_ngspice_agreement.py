@@ -8,12 +8,9 @@ import pytest
 
 import circuits
 import physsim
-from circuits._ngspice import run_ngspice
-from circuits._spice import to_spice
-from circuits._spice_names import SpiceNames
 
 from .ngspice import require_ngspice
-from .ngspice_decks import DECKS
+from .ngspice_decks import DECKS, extrapolated_spice, spice_run
 
 
 def load(text_or_path):
@@ -25,30 +22,6 @@ def fastest_period(circuit):
     u = jnp.zeros(0) if drive is None else drive(jnp.zeros(()))
     omega = float(physsim.fastest_frequency(circuit.hamiltonian, circuit.y0, u))
     return 2 * math.pi / omega * circuit.scales.time
-
-
-def spice_run(circuit, signals, stop, step):
-    """(times, waveforms) that ngspice accepts."""
-    deck = to_spice(circuit.netlist, max_step=step, stop=stop * (1 + 1e-9), step=step)
-    names = SpiceNames(circuit.netlist)
-    spelled = [names.signal(s) for s in signals]
-    data = run_ngspice(deck, spelled)
-    return data["time"], np.stack([data[s] for s in spelled])
-
-
-def sampled(times, waveforms, at):
-    return np.stack([np.interp(at, times, x) for x in waveforms])
-
-
-def extrapolated_spice(circuit, signals, times, step):
-    """ngspice's waveforms without the error of its trapezoidal rule, which is quadratic in the
-    step, and the error taken off, relative to the largest values."""
-    coarse, fine = (
-        sampled(*spice_run(circuit, signals, times[-1], h), times) for h in (step, step / 2)
-    )
-    change = (fine - coarse) / 3
-    size = np.max(np.abs(fine), axis=1, keepdims=True)
-    return fine + change, np.max(np.abs(change) / size)
 
 
 @pytest.mark.parametrize("name", DECKS)
