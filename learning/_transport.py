@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from physsim import DivergenceError
 
-from ._transport_maps import Map, check_map, check_states, jacobian_of
+from ._transport_maps import Map, check_map, check_states, jacobian_of, prepared
 from ._transport_modes import MapModes, map_modes
 from ._transport_products import ScaledMatrix, identity, times
 from ._transport_spectrum import Anisotropy, anisotropy, principal_angles
@@ -158,7 +158,7 @@ def mean_jacobian(F: Map, states: Float[Array, "states n"], inputs: PyTree) -> F
     steps = len(states) - 1
     at = np.unique(np.linspace(0, steps - 1, _FOR_MEAN).astype(int))
     xs = jax.tree.map(lambda x: x[at], inputs)
-    return jnp.mean(jax.vmap(jacobian_of(F))(states[at], xs), axis=0)
+    return jnp.mean(jax.vmap(jacobian_of(prepared(F)))(states[at], xs), axis=0)
 
 
 def metric_roots(metric: Metric, states, starts, lags):
@@ -211,7 +211,7 @@ def _walk(F, states, inputs, starts, lags, roots, cotangents, modes, top):
     learned, fixed = F
     F = eqx.combine(learned, fixed)
     n, dtype, count = states.shape[1], states.dtype, len(starts)
-    jacobian = jacobian_of(F)
+    jacobian = jacobian_of(prepared(F))
 
     def step(j, carry):
         product, log_det = carry

@@ -2,7 +2,8 @@
 
 F is a pytree whose array leaves are its parameters: a gated network, a step of an integrator on
 a Hamiltonian, or any equinox module. One with a method `jacobian(z, x)` is asked for dF/dz;
-of others it is found by forward differentiation.
+of others it is found by forward differentiation. One with a method `prepared()` is prepared once
+for a run.
 """
 
 from collections.abc import Callable
@@ -31,8 +32,10 @@ _ROUNDING = 1e-10
 def run_map(F: Map, z0: Float[Array, " n"], inputs: PyTree) -> Float[Array, "states n"]:
     """z_0, z_1 = F(z_0, inputs[0]), ...; `inputs` is a pytree with a leading axis [T]."""
 
+    step_map = prepared(F)
+
     def step(z, x):
-        z = F(z, x)
+        z = step_map(z, x)
         return z, z
 
     return jnp.concatenate([z0[None], jax.lax.scan(step, z0, inputs)[1]])
@@ -100,22 +103,43 @@ class StepMap(eqx.Module):
     """Orthonormal columns; not a parameter."""
 
     def __call__(self, z, x):
-        basis = jax.lax.stop_gradient(self.basis)
-        full = z if basis is None else basis @ z
-        n = full.size // 2
-        (k, row), dt = x, self.dt.astype(z.dtype)
+        return self.prepared()(z, x)
+
+    def prepared(self) -> "_PreparedStep":
+        """The same map with all that stays constant along a run computed once."""
         system = self.solver.prepare(self.H)
-        state = self.solver.start(system, PhaseState(full[:n], full[n:]))
-        state = self.solver.step(system, state, dt, lambda c: self.drive.at(row, k, c, dt))
-        y = self.solver.read(system, state)
-        moved = jnp.concatenate([y.q, y.p])
-        return moved if basis is None else basis.T @ moved
+        return _PreparedStep(system, self.solver, self.drive, self.dt, self.basis)
 
     def parameters(self) -> "StepMap":
         """A tree of booleans that marks the values of the Hamiltonian."""
         marked = jax.tree.map(eqx.is_inexact_array, self.H)
         rest = jax.tree.map(lambda _: False, self)
         return eqx.tree_at(lambda F: F.H, rest, marked)
+
+
+@final
+class _PreparedStep(eqx.Module):
+    system: Any
+    solver: AbstractSolver
+    drive: AbstractDrive
+    dt: Any
+    basis: Any
+
+    def __call__(self, z, x):
+        (k, row), dt = x, self.dt.astype(z.dtype)
+        basis = jax.lax.stop_gradient(self.basis)
+        full = z if basis is None else basis @ z
+        n = full.size // 2
+        state = self.solver.start(self.system, PhaseState(full[:n], full[n:]))
+        at = lambda c: self.drive.at(row, k, c, dt)  # noqa: E731
+        y = self.solver.read(self.system, self.solver.step(self.system, state, dt, at))
+        moved = jnp.concatenate([y.q, y.p])
+        return moved if basis is None else basis.T @ moved
+
+
+def prepared(F: Map) -> Map:
+    """F with what stays constant along a run computed once, where it can be."""
+    return F.prepared() if hasattr(F, "prepared") else F
 
 
 def energy_metric(

@@ -28,11 +28,16 @@ class MapModes(eqx.Module):
             return np.where(np.abs(rates) < 1e-12, np.inf, 1 / rates)
 
 
+def has_modes(jacobian: Float[Array, "n n"]) -> bool:
+    """Whether there is a full set of eigenvectors, to ten digits."""
+    return bool(np.linalg.cond(np.linalg.eig(np.asarray(jacobian))[1]) < _DEFECTIVE)
+
+
 def map_modes(jacobian: Float[Array, "n n"], most: int = 8) -> MapModes:
     """The modes of one step's Jacobian; `ValueError` where it has no full set of them."""
     J = np.asarray(jacobian)
     values, right = np.linalg.eig(J)
-    if np.linalg.cond(right) > _DEFECTIVE:
+    if not has_modes(jacobian):
         raise ValueError(
             "the Jacobian has no full set of eigenvectors (a critically damped or a free motion): "
             "modal rates are not defined there"

@@ -11,6 +11,7 @@ from scipy.integrate import quad
 import circuits
 import learning
 import physsim
+from physsim import SRKN11b
 from physsim.cli._timescales_target import circuit_target
 
 TANKS = """two tanks
@@ -24,7 +25,7 @@ LAGS = [1, 10, 100, 1000, 10_000]
 
 
 def test_a_lossless_linear_circuit_carries_everything_at_every_lag():
-    target = circuit_target(circuits.loads(TANKS), t_end=100e-6, dt=100e-6 / 10_010)
+    target = circuit_target(circuits.loads(TANKS), None, 100e-6, 100e-6 / 10_010, SRKN11b())
     found = target.transport(LAGS, windows=1)
     assert len(target.states) > 10_000 and found.log_gain.shape == (5, 1)
     np.testing.assert_allclose(np.exp(found.log_gain), 1, atol=1e-6)
