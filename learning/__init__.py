@@ -172,6 +172,12 @@ from ._transport_maps import live_basis as live_basis
 from ._transport_maps import run_map as run_map
 from ._transport_modes import MapModes as MapModes
 from ._transport_modes import map_modes as map_modes
+from ._transport_optimiser import direction_anisotropy as direction_anisotropy
+from ._transport_optimiser import fit_decay as fit_decay
+from ._transport_optimiser import gates_along as gates_along
+from ._transport_optimiser import rate_predictors as rate_predictors
+from ._transport_optimiser import run_directions as run_directions
+from ._transport_optimiser import sample_directions as sample_directions
 from ._transport_products import Expansion as Expansion
 from ._transport_products import ScaledMatrix as ScaledMatrix
 from ._transport_products import expand_product as expand_product
