@@ -18,3 +18,4 @@ from . import _robustness as _robustness
 from . import _simulate as _simulate
 from . import _sweep as _sweep
 from . import _train as _train
+from . import _timescales as _timescales
