@@ -12,6 +12,8 @@ from circuits import NetlistError, NetlistWarning
 from .ngspice_small_signal import analyse
 from .small_signal_decks import COUPLED, RLC
 
+# That of CODATA 2014.
+NGSPICE_BOLTZMANN = 1.38064852e-23
 RC = "rc\nV1 in 0 AC 1\nR1 in out 2k\nC1 out 0 3n\n.temp 77\n"
 
 
@@ -63,9 +65,9 @@ def test_ngspice_agrees(deck, node):
     vectors = ("onoise_spectrum", "inoise_spectrum")
     command = f"noise v({node}) v1 dec 4 1e5 1e8"
     spectra = analyse(deck, command, vectors, plot="noise1")
-    output, source = (spectra[v] ** 2 for v in vectors)
-    np.testing.assert_allclose(found.total, output, rtol=2e-6)
-    np.testing.assert_allclose(found.referred, source, rtol=2e-6)
+    output, source = (spectra[v] ** 2 * BOLTZMANN / NGSPICE_BOLTZMANN for v in vectors)
+    np.testing.assert_allclose(found.total, output, rtol=1e-9)
+    np.testing.assert_allclose(found.referred, source, rtol=1e-9)
     assert found.attrs["source"] == "V1"
 
 
