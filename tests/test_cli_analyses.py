@@ -81,6 +81,12 @@ def test_modes(run, tmp_path):
     assert (tmp_path / "r" / "rlc_modes.png").stat().st_size > 5_000
 
 
+def test_modes_leave_conserved_charges_out(run):
+    """The whole ladder floats: one charge is conserved, and is no mode."""
+    shown = run("modes", "lc_ladder.cir")
+    assert "62.0992 MHz" in shown and "decays" not in shown and "-0 " not in shown
+
+
 def test_ac(run, tmp_path):
     shown = run("ac", "rlc.cir", "--node", "out", "--measure", "i(L1)")
     assert "v(out)" in shown and "-3 dB" in shown

@@ -13,7 +13,7 @@ from ._main import app
 from ._options import Netlist, Out
 
 _SHOWN = 40
-_PARTS = 4
+_PARTS = 3
 
 
 @app.command()
