@@ -90,6 +90,14 @@ def find_loops(netlist: Netlist) -> list[Loop]:
     return loops
 
 
+def count_loops(netlist: Netlist) -> int:
+    """How many `find_loops` would find."""
+    elements = inductive(netlist)
+    nodes = {n: i for i, n in enumerate(dict.fromkeys(n for e in elements for n in e.nodes))}
+    sets = DisjointSets(len(nodes))
+    return sum(not sets.join(nodes[e.nodes[0]], nodes[e.nodes[1]]) for e in elements)
+
+
 def _forest(count: int, ends: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """Of each node its parent, and the element that leads there; -1 at the roots."""
     first: dict[tuple[int, int], int] = {}

@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from physsim import NetworkHamiltonian
 
+from ._conserved import count_loops, find_islands
 from ._elements import Gyrator, NonlinearResistor, Resistor, VoltageSource
 
 if TYPE_CHECKING:
@@ -59,39 +58,15 @@ def _states(circuit):
     return lines
 
 
-def conserved(circuit: "Circuit") -> tuple[list[str], int]:
-    """(coordinates whose charge never changes, number of conserved loop fluxes)."""
-    tree = circuit.tree
-    links = [e for part in circuit.hamiltonian.potential_parts for e in part.labels]
-    nodes = {e.name: e.nodes for e in circuit.netlist.elements}
-    touched = set(tree.incidence(nodes[name] for name in links).columns.tolist())
-    others = [e.nodes for e in tree.link_resistors]
-    for e in circuit.netlist.elements:
-        if isinstance(e, NonlinearResistor):
-            others.append(e.nodes)
-        elif isinstance(e, Gyrator):
-            others += [e.nodes[:2], e.nodes[2:]]
-    touched |= set(tree.incidence(others).columns.tolist())
-    names = tree.coordinates()
-    islands = [names[k] for k in range(tree.num_charges) if k not in touched]
-    drive = {s.name for s in circuit.branches.current_sources}
-    fluxes = [name for name in links if name not in drive]
-    matrix = tree.incidence((nodes[name] for name in fluxes), (0, tree.num_coordinates))
-    if len(fluxes) > 2000:
-        return islands, -1
-    rank = np.linalg.matrix_rank(matrix.dense()) if fluxes and matrix.shape[1] else 0
-    return islands, len(fluxes) - int(rank)
-
-
 def _constants(circuit):
-    islands, loops = conserved(circuit)
+    islands, loops = find_islands(circuit.netlist), count_loops(circuit.netlist)
     lines = []
     if islands:
-        lines.append(f"conserved charges: of the islands behind {_names(islands)}")
-    if loops > 0:
+        nodes = [" ".join(island[:_SHOWN]) for island in islands]
+        lines.append(f"conserved charges: {len(islands)}, of the islands of nodes {_names(nodes)}")
+    if loops:
         lines.append(f"conserved fluxes: {loops}, in loops of inductors and junctions alone")
-    nothing = "conserved charges and fluxes: none" if loops == 0 else "conserved charges: none"
-    return lines or [nothing]
+    return lines or ["conserved charges and fluxes: none"]
 
 
 def lossy(circuit: "Circuit") -> list[str]:

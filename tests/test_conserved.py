@@ -6,7 +6,7 @@ import pytest
 import circuits
 import physsim
 from circuits import Circuit
-from circuits._conserved import find_islands, find_loops
+from circuits._conserved import count_loops, find_islands, find_loops
 from circuits._result import Result
 
 PHI0 = 2.067833848461929e-15
@@ -110,7 +110,7 @@ def test_loops_of_a_grid_have_the_right_number_and_flux():
     netlist = circuits.lattice(4, 5)
     loops = find_loops(netlist)
     coils = {e.name: e.nodes for e in netlist.elements if isinstance(e, circuits.Inductor)}
-    assert len(loops) == len(coils) - 20 + 1
+    assert len(loops) == count_loops(netlist) == len(coils) - 20 + 1
     for loop in loops:
         steps = [coils[name][::sign] for name, sign in loop]
         assert all(a[1] == b[0] for a, b in zip(steps, steps[1:] + steps[:1], strict=True))
@@ -118,3 +118,13 @@ def test_loops_of_a_grid_have_the_right_number_and_flux():
     assert [len(island) for island in find_islands(netlist)] == [20]
     parallel = circuits.parse_netlist("t\nC1 a 0 1n\nL1 a 0 1u\nL2 0 a 1u\nL3 a 0 2u\n")
     assert find_loops(parallel) == [(("L2", 1), ("L1", 1)), (("L3", 1), ("L1", -1))]
+
+
+def test_the_report_counts_them():
+    report = Circuit(circuits.parse_netlist(ISLANDS)).report()
+    assert "conserved charges: 3, of the islands of nodes a b, c d, e" in report
+    report = Circuit(circuits.parse_netlist(LOOPS)).report()
+    assert "conserved fluxes: 2, in loops" in report and "conserved charges" not in report
+    assert (
+        "conserved charges and fluxes: none" in circuits.loads("t\nC1 a 0 1\nL1 a 0 1\n").report()
+    )
