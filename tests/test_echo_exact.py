@@ -13,6 +13,10 @@ import physsim
 from benchmarks import exactness
 from benchmarks.exactness import SYSTEMS
 from learning import ReversibleAdjoint
+from learning._echo import Echo
+from learning._estimator import Tangent
+from learning._problem import make_problem
+from learning._way_back import gradient_on
 from physsim import ExactReversal, StormerVerlet
 
 STEPS = 300
@@ -90,6 +94,21 @@ def test_chaos():
     assert found["grid"] <= 1e-9
     assert found["grid, start missed by"] == 0.0
     assert found["plain"] > 0.1
+
+
+def test_the_way_back_is_exact_beside_its_tangent():
+    """The echo's program holds more than the run's, and must round the state's steps alike.
+
+    At this step, compiled together with the tangent, the way back was lost within 5,000 steps.
+    """
+    solver, steps, dt = ExactReversal(StormerVerlet()), 5_000, 0.5155
+    cost = exactness.Mixed(jnp.array([1.0, 0.0, 0.0]))
+    problem = make_problem(
+        SYSTEMS["junction lattice"]().H, solver, exactness.excited(), cost, dt, steps, None,
+        jnp.zeros(steps),
+    )  # fmt: skip
+    _, _, missed = gradient_on(problem, Echo(Tangent(), physsim.Parity()))
+    assert float(missed) == 0.0
 
 
 def test_a_missed_start_is_an_error():

@@ -108,6 +108,24 @@ def test_literal_echo_with_gain():
     assert distance(found.y0, exact.y0) <= 1e-8
 
 
+def modally_damped():
+    """Losses in proportion to the stiffness: each mode has a rate of its own."""
+    q, p = sympy.symbols("q:2"), sympy.symbols("p:2")
+    m, k = sympy.symbols("m k")
+    energy = sum(x**2 for x in p) / (2 * m) + k * (q[0] - q[1]) ** 2 / 2 + q[0] ** 2 / 2
+    H = physsim.symbolic(energy, q=q, p=p, params={m: 0.8, k: 0.5})
+    return physsim.damped(H, conductance=0.1 * np.array([[1.5, -0.5], [-0.5, 0.5]]))
+
+
+@pytest.mark.parametrize("build", [uniformly_damped, modally_damped])
+def test_an_echo_with_gain_is_exact(build):
+    """Where nudges are fixed and the system is linear there is no bias, so epsilon may be large."""
+    method = RHEL(0.1, gain=True)
+    found, exact = both(method, build(), physsim.StormerVerlet(), start(2), 0.2, linear_cost)
+    print(build.__name__, distance(found, exact))
+    assert distance(found, exact) <= 1e-10
+
+
 def test_literal_echo_without_gain_is_biased_by_the_losses():
     """The bias falls with the losses: in proportion to gamma T where that is small."""
     biases = []

@@ -82,9 +82,9 @@ class AbstractSplitting(AbstractEchoSolver):
             tau = substep.length * dt
             visits.append(Visit(substep, sums.value(q), sums.value(p)))
             if substep.flow is Flow.DRIFT:
-                q, p = system.drift(q, p, tau, sums)
+                q, p = sums.follow(_drift, system, q, p, tau)
             else:
-                q, p = system.kick(q, p, tau, input_at(substep.time), sums)
+                q, p = sums.follow(_kick, system, q, p, tau, input_at(substep.time))
         return q, p, visits
 
     def action(self, system, visits, dt, input_at):
@@ -100,3 +100,11 @@ class AbstractSplitting(AbstractEchoSolver):
     def drift_energy(self, system: Any, q: Array, p: Array) -> Inexact[Array, ""]:
         """The energy whose flow the drift is: its derivatives by parameters stay constant."""
         return system.kinetic(p)
+
+
+def _drift(system, q, p, tau, sums):
+    return system.drift(q, p, tau, sums)
+
+
+def _kick(system, q, p, tau, u, sums):
+    return system.kick(q, p, tau, u, sums)
