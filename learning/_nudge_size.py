@@ -69,7 +69,9 @@ def nudge_size(
 
 def _curvature(epsilons, bias) -> float:
     """a, where the bias goes most nearly as epsilon^2: above rounding, before it saturates."""
-    slopes = np.diff(np.log(np.maximum(bias, 1e-300))) / np.diff(np.log(epsilons))
+    # What diverged is as good as infinite, and two of them have no slope.
+    capped = np.clip(bias, 1e-300, 1e300)
+    slopes = np.diff(np.log(capped)) / np.diff(np.log(epsilons))
     at = int(np.argmin(np.abs(slopes - 2)))
     if abs(slopes[at] - 2) > 0.2:
         return float("nan")
@@ -80,7 +82,7 @@ def _curvature(epsilons, bias) -> float:
 def _valley(x, y) -> float:
     """exp of the x of the least y, refined by a parabola; NaN where it is at an end."""
     at = int(np.argmin(y))
-    if not 0 < at < len(x) - 1:
+    if not 0 < at < len(x) - 1 or not np.all(np.isfinite(y[at - 1 : at + 2])):
         return float("nan")
     a, b, _ = np.polyfit(x[at - 1 : at + 2] - x[at], y[at - 1 : at + 2], 2)
     return float(np.exp(x[at] - b / (2 * a)))

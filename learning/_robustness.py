@@ -75,15 +75,20 @@ class Fidelity(eqx.Module):
 
     @property
     def ratio(self) -> Float[np.ndarray, "N S"]:
-        """The norm of the echo's gradient over that of the true one."""
-        return self._norm / np.linalg.norm(self.truth, axis=-1)[:, None]
+        """The norm of the echo's gradient over that of the true one; infinite if it diverged."""
+        ratio = self._norm / np.linalg.norm(self.truth, axis=-1)[:, None]
+        return np.where(np.isfinite(ratio), ratio, np.inf)
 
     @property
     def error(self) -> Float[np.ndarray, " N"]:
-        """The root mean square, over seeds, of the error's norm relative to the truth's."""
-        with np.errstate(over="ignore"):
+        """The root mean square, over seeds, of the error's norm relative to the truth's.
+
+        Infinite where an echo diverged.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
             size = np.linalg.norm(self.gradients - self.truth[:, None], axis=-1)
-            return np.sqrt(np.mean(size**2, axis=1)) / np.linalg.norm(self.truth, axis=-1)
+            error = np.sqrt(np.mean(size**2, axis=1)) / np.linalg.norm(self.truth, axis=-1)
+        return np.where(np.isfinite(error), error, np.inf)
 
     @property
     def _norm(self):

@@ -150,3 +150,12 @@ def test_what_has_no_echo_is_refused():
     )), physsim.StormerVerlet(), y0, cost, 0.1, 4, shared)  # fmt: skip
     with pytest.raises(ValueError, match="T quadratic in p"):
         learning.make_machines(objective, None)
+
+
+def test_echoes_that_diverge_are_infinitely_wrong():
+    gradients, truth = np.array([[[1.0, 2.0]], [[np.nan, 1.0]], [[1e300, 1e300]]]), np.ones((3, 2))
+    found = learning.Fidelity(gradients, truth)
+    assert found.cosine[1, 0] == 0 and np.isinf(found.error[1]) and np.isinf(found.ratio[1, 0])
+    assert np.isinf(found.error[2]) and np.isinf(found.ratio[2, 0])
+    np.testing.assert_allclose(found.cosine[0, 0], 3 / np.sqrt(10))
+    np.testing.assert_allclose(found.ratio[0, 0], np.sqrt(5 / 2))

@@ -13,7 +13,7 @@ from circuits import Readout
 
 @final
 class Spectrum(eqx.Module):
-    """Fourier sums of a read-out at M frequencies: rows of cosines, then of sines [2 M]."""
+    """Fourier sums of a read-out at M frequencies: rows of cosines, then of sines [F = 2 M]."""
 
     readout: Readout
     unit: float = eqx.field(static=True)
@@ -33,12 +33,12 @@ class ShapeError(eqx.Module):
     wanted: Float[Array, " M"]
     drive: Float[Array, " M"]
 
-    def __call__(self, sums: Float[Array, " 2M"], label) -> Float[Array, ""]:
+    def __call__(self, sums: Float[Array, " F"], label) -> Float[Array, ""]:
         magnitudes = self.magnitudes(sums)
         size = jnp.sqrt(jnp.sum(magnitudes**2) * jnp.sum(self.wanted**2))
         return 1.0 - jnp.sum(magnitudes * self.wanted) / size
 
-    def magnitudes(self, sums: Float[Array, " 2M"]) -> Float[Array, " M"]:
+    def magnitudes(self, sums: Float[Array, " F"]) -> Float[Array, " M"]:
         power = jnp.sum(jnp.reshape(sums, (2, -1)) ** 2, axis=0)
         # A magnitude of zero has no slope.
         floor = 1e-12 * jnp.mean(power)
@@ -47,7 +47,7 @@ class ShapeError(eqx.Module):
 
 def waves(
     frequencies: Float[np.ndarray, " M"], times: Float[np.ndarray, " K"]
-) -> Float[np.ndarray, "K 2M"]:
+) -> Float[np.ndarray, "K 2*M"]:
     """Cosines and sines at the times, times the step: their sums are Fourier integrals."""
     angles = 2 * np.pi * np.outer(times, frequencies)
     return np.concatenate([np.cos(angles), np.sin(angles)], axis=1) * (times[1] - times[0])

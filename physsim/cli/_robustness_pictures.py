@@ -28,7 +28,7 @@ def cosine_picture(study: Study) -> Figure:
 def ratio_picture(study: Study) -> Figure:
     """The norm of the echo's gradient over the true one, likewise."""
     label = "norm over that of the true gradient (black lines: 0.5 and 2)"
-    ratios = [np.clip(np.nan_to_num(found.ratio, nan=1e3), 1e-3, 1e3) for found in study.maps]
+    ratios = [np.clip(found.ratio, 1e-3, 1e3) for found in study.maps]
     norm = LogNorm(0.01, 100)
     return _map_picture(study, ratios, label, [0.5, 2.0], cmap="PuOr", norm=norm)
 
@@ -97,7 +97,7 @@ def nudge_picture(nudges) -> Figure:
         for i, (level, errors) in enumerate(zip(nudges.levels, nudges.errors, strict=True)):
             left.loglog(nudges.epsilons, errors, "o-", color=COLOURS[i % 6], markersize=3,
                         label=f"noise {level:.0e}")  # fmt: skip
-        lowest = np.min([nudges.bias.min(), nudges.errors.min()]) / 3
+        lowest = max(min(nudges.bias.min(), nudges.errors.min()), 1e-12) / 3
         left.set(xlabel="epsilon (nudge, units of the state)", ylabel="relative error of gradient",
                  ylim=(lowest, 30))  # fmt: skip
         left.legend(**ABOVE, ncols=3)

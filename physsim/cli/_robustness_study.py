@@ -120,7 +120,7 @@ def _figures(found: FidelityMap, units: Units) -> dict[str, Any]:
     return {
         "level": [shown(found.sweep.field, x, units) for x in found.sweep.levels],
         "cosine": found.cosine.tolist(),
-        "norm_ratio": found.ratio.tolist(),
+        "norm_ratio": [[x if math.isfinite(x) else None for x in row] for row in found.ratio],
         "loss": [x if math.isfinite(x) else None for x in found.loss.tolist()],
     }
 

@@ -1,0 +1,27 @@
+"""The tasks that come along: each can be read and built, and its runs and cost fit each other."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from physsim.cli._files import bundled
+from physsim.cli._task import read_task
+from physsim.cli._training import Trainer
+
+TASKS = sorted(path.name for path in bundled(".").glob("*.toml"))
+
+
+def test_they_are_found():
+    expected = {"coupled_lc", "tank_chain", "band_pass", "pulse_shapes", "junction_xor"}
+    assert expected <= {Path(name).stem for name in TASKS}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_can_be_trained(name):
+    trainer = Trainer(read_task(Path(name)))
+    objective, samples = trainer.objective(seed=0)
+    problem = objective.problem(objective.H, None if samples is None else samples[0])
+    z = objective.domain.to_free(objective.H)
+    assert np.all(np.isfinite(np.asarray(z))) and z.size == objective.domain.index.size > 0
+    assert problem.num_steps == objective.num_steps > 10
