@@ -202,6 +202,8 @@ def _in_ngspice(checked: _Checked, stem, folder, epsilon, run: bool, recipe: boo
     found = check_in_ngspice(checked.circuit, checked.measure, checked.stop, epsilons)
     console.print(found.table())
     console.print(found.summary())
+    if len(epsilons) > 1:
+        save_figure(found.picture(), folder / f"{stem}_ngspice.png")
     for name, deck in found.echoes[epsilons[-1]].decks.items():
         path = folder / f"{stem}_{name}"
         path.write_text(deck, encoding="utf-8")

@@ -106,7 +106,7 @@ def causes_picture(curves: ErrorCurves, time_unit: float) -> Figure:
         guide = curves.by_step[0] * (h / h[0]) ** curves.order
         right.loglog(h, guide, "--", color=COLOURS[6], lw=0.8, label=f"dt$^{curves.order}$")
         right.legend(**ABOVE, ncols=2)
-        right.xaxis.set_major_formatter(EngFormatter("s"))
+        right.xaxis.set_major_formatter(EngFormatter("s", places=2))
         right.set_xticks(h)
         right.xaxis.set_minor_locator(NullLocator())
         right.set(xlabel="step")

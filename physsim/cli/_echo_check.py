@@ -7,14 +7,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.figure import Figure
 from rich.table import Table
 
 import learning
 import physsim
 from circuits import Circuit, NgspiceEcho, Readout, half_square, ngspice_echo
+from physsim.plotting import COLOURS, style
 
 EPSILONS = (1e-1, 3e-2, 1e-2, 3e-3)
-_SAMPLES_A_PERIOD, _STEPS_A_PERIOD, _FEWEST = 40, 400, 2000
+_SAMPLES_A_PERIOD, _STEPS_A_PERIOD, _FEWEST, _MOST_NAMED = 40, 400, 2000, 14
 
 
 @final
@@ -58,6 +60,24 @@ class EchoCheck:
             found = self.echoes[last].gradient[name]
             table.add_row(name, f"{x: .6e}", f"{found: .6e}", *(f"{e[name]:.1e}" for e in errors))
         return table
+
+    def picture(self) -> Figure:
+        """The relative error of each component over epsilon."""
+        epsilons = np.array(list(self.echoes))
+        by_name = {n: [self.errors(e)[n] for e in self.echoes] for n in self.adjoint}
+        with style():
+            figure = Figure(figsize=(5.5, 3.6))
+            axis = figure.add_subplot()
+            for k, (name, errors) in enumerate(by_name.items()):
+                line = "-" if k < len(COLOURS) else "--"
+                colour = COLOURS[k % len(COLOURS)]
+                axis.loglog(epsilons, errors, line, marker=".", color=colour, lw=1, label=name)
+            guide = max(e[0] for e in by_name.values()) * (epsilons / epsilons[0]) ** 2
+            axis.loglog(epsilons, guide, ":", color=COLOURS[6], lw=1.2, label="epsilon$^2$")
+            axis.set(xlabel="epsilon", ylabel="relative error of the gradient in ngspice")
+            if len(by_name) < _MOST_NAMED:
+                axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        return figure
 
     def summary(self) -> Table:
         table = Table(title="the echo in ngspice against the continuous adjoint")
