@@ -22,7 +22,6 @@ from physsim import ExactReversal, StormerVerlet
 STEPS = 300
 PAIRS = [
     ("coupled LC", StormerVerlet()),
-    ("coupled LC", physsim.ABA864()),
     ("gyrators", physsim.GaussLegendre4()),
     ("gyrators", StormerVerlet()),
     ("junction lattice", ExactReversal(StormerVerlet())),
@@ -31,7 +30,6 @@ PAIRS = [
     ("not separable", physsim.Tao()),
     ("Duffing chain", physsim.SymplecticEuler()),
     ("Duffing chain", physsim.Compensated(StormerVerlet())),
-    ("Duffing chain", physsim.BlanesMoan4()),
     ("Duffing chain", physsim.SRKN6b()),
 ]
 

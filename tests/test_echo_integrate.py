@@ -30,7 +30,6 @@ def in_a_field(steps):
 CASES = {
     "held inputs": (driven_tanks, StormerVerlet(), 1),
     "a callable": (junction_chain, StormerVerlet(), 5),
-    "copies": (duffing_chain, physsim.Tao(), 8),
     "odd parameter": (in_a_field, physsim.ImplicitMidpoint(), 4),
     "losses": (damped, StormerVerlet(), 10),
     "on the grid": (duffing_chain, ExactReversal(StormerVerlet()), 1),
