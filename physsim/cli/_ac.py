@@ -40,7 +40,9 @@ def ac(
 
     Examples:
 
-        physsim ac band_pass.cir --source I1 --sweep "lin 400 3meg 9meg"
+        physsim ac rlc_filter.cir --node out
+
+        physsim ac band_pass.cir --source I1 --node f4 --sweep "lin 600 3meg 12meg"
 
         physsim ac coupled_lc.cir --port in,0 --port out,0
     """

@@ -43,9 +43,11 @@ def mc(
     Beside what the samples say stands what the derivatives at the nominal values predict, and
     which components the spread comes from.
 
-    Example:
+    Examples:
 
-        physsim mc coupled_lc.cir --figure "frequency v(in)" --tolerance "C*=2%" --low 5.2meg
+        physsim mc rlc_filter.cir --figure "crossing v(out) level=0.5" --high 27.5n
+
+        physsim mc coupled_lc.cir --figure "frequency v(in)" --tolerance "C*=2%" --low 6meg
     """
     import circuits
 

@@ -35,7 +35,7 @@ def noise(
 
     Frequencies are those of the `.ac` card, or around the natural frequencies.
 
-    Example:  physsim noise band_pass.cir --node out --source I1 --sweep "dec 100 100k 100meg"
+    Example:  physsim noise rlc_filter.cir --node out --source V1
     """
     folder = output_folder(Path(out))
     circuit = load_circuit(netlist)
