@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env ngspice demo test lint bench lock clean
+.PHONY: help env ngspice demo test lint docs bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -39,6 +39,10 @@ lint: env  ## ruff and pyright
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+docs: env  ## the documentation site, in docs/_build; warnings are errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+	@echo "open docs/_build/index.html"
+
 bench: env  ## speed, compile time, precision and drift against C and peers; needs gcc
 	@$(BIN)/python -c 'import pyhamsys, rebound, voltax' 2>/dev/null \
 	  || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[bench]'
@@ -46,7 +50,7 @@ bench: env  ## speed, compile time, precision and drift against C and peers; nee
 
 lock: env  ## compute requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --quiet --output-file requirements.lock
 

@@ -15,6 +15,7 @@ from physsim import ElementGroup, NetworkHamiltonian, SignedIncidence
 
 from ._coupled import CoupledInductors
 from ._elements import CurrentSource, Gyrator, NonlinearResistor
+from ._hamiltonian import linear_capacitors
 from ._netlist import Netlist
 from ._normal_tree import NormalTree
 from ._sources import Aspect, Signal
@@ -117,9 +118,9 @@ class Branches:
         v = self.tree_voltages(H, y, u)
         found = []
         if tree.has_linear_capacitors:
-            part, count = H.kinetic_parts[0], len(tree.capacitors)
+            part, count = linear_capacitors(H), len(tree.capacitors)
             found.append((_names(tree.capacitors), part.tree * v[:count] ** 2 / 2))
-            if tree.link_capacitors:
+            if part.cotree is not None:
                 across = self._incidence(tree.link_capacitors, (0, v.shape[0]))(v)
                 found.append((_names(tree.link_capacitors), part.cotree * across**2 / 2))
         for part in H.kinetic_parts[tree.has_linear_capacitors :]:
@@ -196,7 +197,7 @@ class Branches:
         count = len(tree.capacitors)
         inside = links = jnp.zeros(0, slopes.dtype)
         if tree.has_linear_capacitors:
-            part = H.kinetic_parts[0]
+            part = linear_capacitors(H)
             inside = part.tree * slopes[:count]
             if part.cotree is not None:
                 changes = part.incidence(slopes[:count])
@@ -260,6 +261,12 @@ def loops_of(H: Hamiltonian) -> list[CoupledInductors]:
 def groups_of(H: Hamiltonian) -> list[ElementGroup]:
     """The groups of uncoupled inductive elements and sources of current."""
     return [part for part in H.potential_parts if isinstance(part, ElementGroup)]
+
+
+def element_names(H: Hamiltonian) -> list[tuple[str, ...]]:
+    """The names in every part of the energy of fluxes."""
+    kinds = (ElementGroup, CoupledInductors)
+    return [part.labels if isinstance(part, kinds) else () for part in H.potential_parts]
 
 
 def _names(elements) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ from ._ac_sensitivity import ac_sensitivity
 from ._branches import Branches
 from ._build import Hamiltonian, build, signals
 from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
+from ._hamiltonian import linear_capacitors
 from ._initial import initial_voltages
 from ._mna_linear import Frequencies, Port
 from ._modes import CircuitModes, find_modes
@@ -102,15 +103,13 @@ class Circuit:
         dtype = jax.tree.leaves(H)[0].dtype
         charges = jnp.zeros(tree.num_coordinates, dtype)
         if tree.capacitors:
-            part = H.kinetic_parts[0]
+            part = linear_capacitors(H)
             linear = part.apply(jnp.asarray(self._voltages, dtype))
             charges = charges.at[: len(tree.capacitors)].set(linear)
             if not isinstance(H, NetworkHamiltonian) and len(H.frame.capacitors_by_source.rows):
                 # A source in a loop of capacitors puts charge on the links.
                 across = H.frame.capacitors_by_source(self._source_voltages(dtype))
-                charges = charges.at[: len(tree.capacitors)].add(
-                    part.incidence.T(part.cotree * across)
-                )
+                charges = charges.at[: len(tree.capacitors)].add(part.drawn(across))
         given = [e.ic or 0.0 for e in tree.nonlinear_capacitors]
         if any(given):
             bent = jnp.asarray(given, dtype) / self.scales.charge

@@ -21,7 +21,14 @@ import jax.scipy.linalg as jsl
 import numpy as np
 from jaxtyping import Array, Float
 
-from physsim import AbstractDamped, AbstractEnergy, ElementGroup, SignedIncidence
+from physsim import (
+    AbstractDamped,
+    AbstractEnergy,
+    ElementGroup,
+    InverseQuadratic,
+    NetworkHamiltonian,
+    SignedIncidence,
+)
 
 from ._reactive import ReactiveNetwork
 from ._route import Route
@@ -184,8 +191,8 @@ class CircuitHamiltonian(AbstractDamped):
         """S = C_eff^-1 K_CC^T C_c K_CV, None where no source lies in a loop of capacitors."""
         if not len(self.frame.capacitors_by_source.rows):
             return None
-        part = self.kinetic_parts[0]
-        if not part.tree.size:
+        part = linear_capacitors(self)
+        if part.cotree is None or not part.tree.size:
             return None
         driven = part.cotree[:, None] * _dense(self.frame.capacitors_by_source, part.cotree)
         columns = part.slope(part.incidence.T(driven), jnp.zeros(0, driven.dtype))
@@ -354,6 +361,13 @@ class LeakyFlows(eqx.Module):
         velocity, force = self.H.velocity(p), self.H.force(q, u)
         current = _times(self.conductance, velocity) + self.circuit.leak(velocity, u)
         return velocity + _times(self.resistance, force), self.H.impulse(force - current)
+
+
+def linear_capacitors(H: NetworkHamiltonian | CircuitHamiltonian) -> InverseQuadratic:
+    """The energy of the linear capacitors, which comes first where there are any."""
+    first = H.kinetic_parts[0]
+    assert isinstance(first, InverseQuadratic)
+    return first
 
 
 def _dense(matrix: SignedIncidence, like: Array) -> Array:

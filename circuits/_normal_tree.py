@@ -114,7 +114,7 @@ class NormalTree:
         return self._span.path(plus, minus)
 
     def incidence(
-        self, branches: Iterable[Branch], columns: tuple[int, int] | None = None
+        self, branches: Iterable[Sequence[str]], columns: tuple[int, int] | None = None
     ) -> SignedIncidence:
         """The matrix that takes tree voltages (or fluxes) to those of the branches.
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from physsim import NetworkHamiltonian, Solution, energy_error
 
+from ._branches import element_names
 from ._raw import write_raw
 from ._readout import Readout, current, voltage
 
@@ -136,7 +137,7 @@ class Result:
         """(names, currents [time, element]) of all but capacitors and two-ports."""
         circuit = self.circuit
         branches, tree, H = circuit.branches, circuit.tree, circuit.hamiltonian
-        names = [part.labels for part in H.potential_parts]
+        names = element_names(H)
         names += [tuple(e.name for e in tree.inductors)]
         if not isinstance(H, NetworkHamiltonian):
             sorts = (tree.resistors, tree.link_resistors, tree.sources)

@@ -61,9 +61,11 @@ class Writer:
                 yield f"{head} {digits(element.inductance)} ic={digits(element.ic or 0.0)}"
             case Resistor():
                 yield f"{head} {digits(element.resistance)}"
-            case CurrentSource() | VoltageSource() if name[0].upper() == "B":
+            case CurrentSource(waveform=PWL() as pwl) | VoltageSource(waveform=PWL() as pwl) if (
+                name[0] in "Bb"
+            ):
                 quantity = "i" if isinstance(element, CurrentSource) else "v"
-                yield f"{head} {quantity}=pwl(time, {_corners(element.waveform, ', ')})"
+                yield f"{head} {quantity}=pwl(time, {_corners(pwl, ', ')})"
             case CurrentSource() | VoltageSource():
                 amplitude = f" AC {digits(*element.ac)}" if element.ac != (0.0, 0.0) else ""
                 yield f"{head} {_waveform(element.waveform)}{amplitude}"

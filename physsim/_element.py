@@ -192,9 +192,13 @@ class InverseQuadratic(AbstractEnergy):
     def apply(self, v: Inexact[Array, " n"]) -> Inexact[Array, " n"]:
         """M v: the charges that go with tree voltages."""
         charges = self.tree * v
+        return charges if self.cotree is None else charges + self.drawn(self.incidence(v))
+
+    def drawn(self, across: Inexact[Array, " k"]) -> Inexact[Array, " n"]:
+        """K^T diag(cotree) v: what voltages on the further capacitors add to the charges."""
         if self.cotree is None:
-            return charges
-        return charges + self.incidence.T(self.cotree * self.incidence(v))
+            return jnp.zeros_like(self.tree)
+        return self.incidence.T(self.cotree * across)
 
     def prepare(self):
         if self.cotree is None or not self.tree.size:

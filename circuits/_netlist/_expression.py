@@ -176,7 +176,7 @@ def decimal(expr: sympy.Basic) -> sympy.Expr:
     return cast(sympy.Expr, expr.func(*map(decimal, expr.args)))
 
 
-def _exponent(exponent: sympy.Number) -> sympy.Number:
+def _exponent(exponent: sympy.Number) -> sympy.Expr:
     """Whole and half exponents (of roots) as fractions, others decimal."""
     if not _in_range(exponent):
         return exponent

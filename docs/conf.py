@@ -1,0 +1,29 @@
+"""The documentation site: `make docs`. Builds without a network; nothing is loaded from one."""
+
+import importlib.metadata
+
+project = "physsim"
+release = importlib.metadata.version("physsim-echo")
+copyright = "the physsim authors"
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+]
+html_theme = "furo"
+html_title = f"physsim {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+templates_path = []
+exclude_patterns = ["_build", "images"]
+suppress_warnings = ["myst.header"]
+
+# Single backticks in docstrings are code.
+default_role = "code"
+autodoc_typehints = "none"
+autodoc_member_order = "groupwise"
+autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": True}
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"
