@@ -231,7 +231,8 @@ def _flipped(problem: Problem, state: PhaseState, errors: EchoErrors, key) -> Ph
     u = problem.drive.at(last, jnp.asarray(problem.num_steps - 1), 1.0, dt)
     system = solver.prepare(problem.H)
     state = solver.step(system, state, jnp.asarray(late, dt.dtype), lambda c: u)
-    return PhaseState(state.q, -(1.0 + errors.flip_gain) * state.p)
+    gain = jnp.asarray(1.0 + errors.flip_gain, dt.dtype)
+    return PhaseState(state.q, -gain * state.p)
 
 
 def _echo(problem: Problem, start: PhaseState, strength, errors: EchoErrors, noise: _Noise):

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from physsim import AbstractEchoSolver
+
 from ._bptt import BPTT
 from ._imperfect_echo import EchoErrors, imperfect_slope, mass_root
 from ._leaky import Leaky
@@ -35,7 +37,9 @@ class Machines(eqx.Module):
 
     def at(self, errors: EchoErrors) -> Objective:
         """The objective of one machine, which has its losses."""
-        leaky = Leaky(self.objective.solver, jnp.asarray(errors.loss))
+        solver = self.objective.solver
+        assert isinstance(solver, AbstractEchoSolver)
+        leaky = Leaky(solver, jnp.asarray(errors.loss))
         return eqx.tree_at(lambda o: o.solver, self.objective, leaky)
 
 
@@ -102,7 +106,7 @@ def echo_fidelity(
 ) -> Fidelity:
     """Gradients of as many machines as the leaves of `errors` have rows, at the start."""
     errors = stacked(errors)
-    count = len(errors.epsilon)
+    count = np.size(errors.epsilon)
     z = machines.start
     every = jax.tree.map(lambda x: np.repeat(x, seeds), errors)
     keys = jax.random.split(jax.random.key(seed), seeds)[np.tile(np.arange(seeds), count)]

@@ -75,11 +75,13 @@ def loss_picture(study: Study) -> Figure:
             at = np.arange(len(found.sweep.levels))
             finite = np.minimum(found.loss, top)
             axis.semilogy(at, finite, "o-", color=COLOURS[0], markersize=4, label="by its echoes")
-            for (name, colour), label in zip(
-                (("before", COLOURS[1]), ("exact", COLOURS[2])),
-                ("before training", "by the true gradient"), strict=True,
-            ):  # fmt: skip
-                axis.axhline(study.losses[name], color=colour, linewidth=1, label=label)
+            exact = np.full(len(at), study.losses["exact"])
+            if found.sweep.field == "loss":
+                exact = np.array(study.lossy_losses)
+            axis.semilogy(at, np.minimum(exact, top), color=COLOURS[2], linewidth=1,
+                          label="by the true gradient")  # fmt: skip
+            axis.axhline(study.losses["before"], color=COLOURS[1], linewidth=1,
+                         label="before training")  # fmt: skip
             axis.set_xticks(at, _labels(found, study), rotation=60, fontsize=7)
             axis.set_title(_SHORT[found.sweep.field], fontsize=8)
         for axis in axes[:, 0]:

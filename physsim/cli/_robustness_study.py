@@ -76,6 +76,8 @@ class Study:
     nudges: NudgeSize
     losses: dict[str, float]
     """Before training, after training by the true gradient, and by the machine's echoes."""
+    lossy_losses: list[float]
+    """What the true gradient reaches at each level of the losses; empty without training."""
     blame: str
     """The imperfection without which the planned machine would be best, empty if ideal."""
     lossy: str
@@ -105,6 +107,9 @@ class Study:
             "cosine": float(self.base.best[0]),
             "norm_ratio": float(self.base.ratio[0, int(np.argmax(self.base.cosine[0]))]),
             "losses": self.losses,
+            "losses_by_true_gradient_over_q": [
+                x if math.isfinite(x) else None for x in self.lossy_losses
+            ],
             "epsilons": EPSILONS.tolist(),
             "maps": {m.sweep.field: _figures(m, self.units) for m in self.maps},
             "best_epsilon": {
@@ -179,10 +184,13 @@ def study(path: Path, plan: Plan) -> Study:
         )
         advance(1, note="best epsilon")
         losses = _losses(machines, machine, base, train)
+        lossy_losses = _lossy_losses(machines, machine, sweeps[0], train)
         blame = _blame(machines, machine, base)
         advance(1)
     lossy = listed(lossy_elements(trainer.circuit))
-    return Study(plan, units, machine, base, maps, nudges, losses, blame, lossy)
+    return Study(
+        plan, units, machine, base, maps, nudges, losses, lossy_losses, blame, lossy
+    )  # fmt: skip
 
 
 _NAMES = {"loss": "Q", "diffusion": "thermal noise"}
@@ -234,6 +242,13 @@ def _losses(machines: Machines, machine: EchoErrors, base: FidelityMap, train) -
         exact = learning.reached(machines, machine, *train, exact=True)
         losses |= {"exact": float(exact[0]), "machine": float(base.loss[0])}
     return losses
+
+
+def _lossy_losses(machines: Machines, machine: EchoErrors, sweep: Sweep, train) -> list[float]:
+    if train is None:
+        return []
+    errors = eqx.tree_at(lambda e: e.loss, machine, sweep.levels)
+    return learning.reached(machines, errors, *train, exact=True).tolist()
 
 
 def _blame(machines: Machines, machine: EchoErrors, base: FidelityMap) -> str:
