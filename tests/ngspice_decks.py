@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+import physsim
 from circuits._ngspice import run_ngspice
 from circuits._spice import to_spice
 from circuits._spice_names import SpiceNames
@@ -15,7 +16,8 @@ class Deck(NamedTuple):
     """A netlist (a path, or its text), and how to run it.
 
     `signals` are compared over `periods` times `period` seconds, of which physsim takes
-    `steps` steps each; without a `period` it is that of the fastest motion at the start.
+    `steps` steps each; without a `period` it is that of the fastest motion at the start. The
+    `solver` is the circuit's default one, or another where that takes long to compile.
     """
 
     text: str
@@ -23,6 +25,10 @@ class Deck(NamedTuple):
     period: float | None = None
     periods: float = 20
     steps: int = 40
+    solver: physsim.AbstractSolver | None = None
+
+
+_QUICK = physsim.PEFRL()
 
 
 NONLINEAR = """a nonlinear inductor and a tank, pulsed
@@ -179,18 +185,18 @@ DECKS = {
     "junction_chain": Deck(physsim_library("junction_chain.cir"), ("v(n1)", "v(n4)")),
     "driven tanks": Deck(DRIVEN_TANKS, ("v(out)", "i(L1)")),
     "nonlinear inductor": Deck(NONLINEAR, ("v(a)", "v(b)", "i(L2)"), 144e-9, steps=80),
-    "pulsed voltage": Deck(PULSED_VOLTAGE, ("v(b)", "i(L1)", "i(V1)"), 200e-9, 8, 80),
-    "piecewise voltage": Deck(PIECEWISE_VOLTAGE, ("v(a)", "v(b)", "i(V1)"), 160e-9, 8, 80),
-    "link capacitors": Deck(LINK_CAPACITORS, ("v(a)", "v(b)", "i(L2)"), 200e-9, 10),
+    "pulsed voltage": Deck(PULSED_VOLTAGE, ("v(b)", "i(L1)", "i(V1)"), 200e-9, 8, 200, _QUICK),
+    "piecewise voltage": Deck(PIECEWISE_VOLTAGE, ("v(a)", "v(b)", "i(V1)"), 160e-9, 8, 200, _QUICK),
+    "link capacitors": Deck(LINK_CAPACITORS, ("v(a)", "v(b)", "i(L2)"), 200e-9, 10, 200, _QUICK),
     "mutual inductance": Deck(MUTUAL, ("v(b)", "v(d)", "i(L1)", "i(L5)"), 150e-9, 10),
-    "superconducting": Deck(SUPERCONDUCTING, ("v(1)", "v(3)", "i(L2)"), 6e-12, 10, 100),
+    "superconducting": Deck(SUPERCONDUCTING, ("v(1)", "v(3)", "i(L2)"), 6e-12, 10, 200, _QUICK),
     "nonlinear charge": Deck(NONLINEAR_CHARGE, ("v(a)", "v(b)", "i(L3)"), 150e-9, 10),
     "negative resistance": Deck(NEGATIVE_RESISTANCE, ("v(a)", "v(c)", "i(L1)"), 150e-9, 12, 80),
-    "losses": Deck(LOSSES, ("v(a)", "v(b)", "i(L2)", "i(R4)"), 200e-9, 6, 80),
-    "resistive nodes": Deck(RESISTIVE_NODES, ("v(p)", "v(b)", "i(R5)"), 100e-9, 10),
-    "gyrator": Deck(GYRATOR, ("v(a)", "v(b)", "i(P1)"), 150e-9, 8, 80),
-    "transformer": Deck(TRANSFORMER, ("v(p)", "v(s)", "i(L1)"), 200e-9, 6),
-    "subcircuits": Deck(SUBCIRCUITS, ("v(3)", "v(xb.x1.m)", "i(Xa.Lc)"), 200e-9, 8, 80),
+    "losses": Deck(LOSSES, ("v(a)", "v(b)", "i(L2)", "i(R4)"), 200e-9, 6, 200, _QUICK),
+    "resistive nodes": Deck(RESISTIVE_NODES, ("v(p)", "v(b)", "i(R5)"), 100e-9, 10, 200, _QUICK),
+    "gyrator": Deck(GYRATOR, ("v(a)", "v(b)", "i(P1)"), 150e-9, 8, 200, _QUICK),
+    "transformer": Deck(TRANSFORMER, ("v(p)", "v(s)", "i(L1)"), 200e-9, 6, 200, _QUICK),
+    "subcircuits": Deck(SUBCIRCUITS, ("v(3)", "v(xb.x1.m)", "i(Xa.Lc)"), 200e-9, 8, 200, _QUICK),
 }
 
 

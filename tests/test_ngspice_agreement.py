@@ -30,7 +30,7 @@ def test_waveforms_agree(name):
     deck = DECKS[name]
     circuit = load(deck.text)
     period = deck.period or fastest_period(circuit)
-    result = circuit.simulate(deck.periods * period, period / deck.steps)
+    result = circuit.simulate(deck.periods * period, period / deck.steps, solver=deck.solver)
     ours = np.stack([result.measure(circuit.readout(s)) for s in deck.signals])
     keep = slice(1, None)  # ngspice writes no point at t = 0
     times, ours = result.t[keep], ours[:, keep]
@@ -49,7 +49,9 @@ def test_the_current_in_a_loop_of_capacitors_rings_in_ngspice():
     require_ngspice()
     deck = DECKS["link capacitors"]
     circuit = circuits.loads(deck.text)
-    result = circuit.simulate(deck.periods * deck.period, deck.period / deck.steps)
+    result = circuit.simulate(
+        deck.periods * deck.period, deck.period / deck.steps, solver=deck.solver
+    )
     ours = result.i("V1")
     times, (current,) = spice_run(circuit, ["i(V1)"], result.t[-1], deck.period / 2000)
     late = result.t > 110e-9  # the sine starts at 100 ns
