@@ -135,6 +135,7 @@ from ._reconstruction import map_lyapunov_exponent as map_lyapunov_exponent
 from ._reconstruction import power_spectra as power_spectra
 from ._reconstruction import prediction_error as prediction_error
 from ._reconstruction import reconstruct as reconstruct
+from ._reconstruction import regressed as regressed
 from ._reconstruction import spectral_distance as spectral_distance
 from ._reconstruction import state_space_divergence as state_space_divergence
 from ._record import EchoRecord as EchoRecord

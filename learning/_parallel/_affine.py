@@ -87,8 +87,10 @@ class BlockedScan(AbstractAffineScan):
         ends = A.with_values(products[-1])
         entering = SequentialScan()(ends, local[-1], z0)
         entering = jnp.concatenate([z0[None], entering[:-1]])
-        spread = products[:, None] if A.constant else products
-        z = A.times(spread, entering[None]) + local
+        if A.constant:
+            z = A.spread(products, entering) + local
+        else:
+            z = A.times(products, jnp.broadcast_to(entering, local.shape)) + local
         return jnp.swapaxes(z, 0, 1).reshape(b.shape)
 
 

@@ -40,8 +40,17 @@ class AbstractFactors(eqx.Module):
 
     @staticmethod
     @abstractmethod
+    def spread(a: Inexact[Array, "..."], z: Inexact[Array, "count D"]) -> Inexact[Array, "..."]:
+        """A_b z_c for all b and c, [b, c, D]."""
+
+    @staticmethod
+    @abstractmethod
     def product(a: Inexact[Array, "..."], b: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
         """A B, over leading axes of both."""
+
+
+# Batches of matrices smaller than this are multiplied faster by sums that fuse than by calls.
+_SMALL = 16
 
 
 @final
@@ -69,11 +78,21 @@ class Dense(AbstractFactors):
 
     @staticmethod
     def times(a, z):
-        return jnp.einsum("...ij,...j->...i", a, z)
+        if a.ndim == 2:
+            return z @ a.T
+        if a.shape[-1] > _SMALL:
+            return jnp.einsum("...ij,...j->...i", a, z)
+        return jnp.sum(a * z[..., None, :], axis=-1)
 
     @staticmethod
     def product(a, b):
-        return a @ b
+        if a.shape[-1] > _SMALL or a.ndim == 2:
+            return a @ b
+        return jnp.sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
+
+    @staticmethod
+    def spread(a, z):
+        return jnp.einsum("bij,cj->bci", a, z)
 
 
 @final
@@ -106,3 +125,7 @@ class Diagonal(AbstractFactors):
     @staticmethod
     def product(a, b):
         return jnp.einsum("...i,...i->...i", a, b)
+
+    @staticmethod
+    def spread(a, z):
+        return jnp.einsum("bi,ci->bci", a, z)

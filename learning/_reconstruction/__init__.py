@@ -10,6 +10,7 @@ from ._networks import NETWORKS as NETWORKS
 from ._networks import AlmostLinearRNN as AlmostLinearRNN
 from ._networks import ShallowPLRNN as ShallowPLRNN
 from ._networks import ShallowTanhRNN as ShallowTanhRNN
+from ._networks import regressed as regressed
 from ._prediction import map_lyapunov_exponent as map_lyapunov_exponent
 from ._prediction import prediction_error as prediction_error
 from ._series import Series as Series

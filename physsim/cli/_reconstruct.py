@@ -87,7 +87,7 @@ def _one(plan, folder: Path, label: str, resume: bool) -> dict[str, Any]:
         folder / f"{label}.checkpoint", 500, resume, {"the task": owner}
     )
     found = learning.reconstruct(
-        make_reconstruction(plan, series.values.shape[1]),
+        make_reconstruction(plan, series),
         series,
         learning.Training(**counts),
         alpha=make_alpha(plan),

@@ -25,6 +25,7 @@ _MODEL = {
     "kind": Key((str,), "shPLRNN"),
     "states": Key((int,), 0, 0),
     "hidden": Key((int,), 50, 1),
+    "start": Key((str,), "regression"),
     "seed": Key((int,), 0, 0),
 }
 _TRAINING = {
@@ -42,6 +43,9 @@ _TRAINING = {
     "window": Key((int,), 100, 1),
 }
 _ALPHA = {"first": Key(NUMBER), "last": Key(NUMBER), "updates": Key((int,), None, 1)}
+_STARTS = ("regression", "random")
+# Kinds whose last layer is linear, for models without hidden states.
+_REGRESSED = ("shPLRNN", "tanh")
 _OPTIMISERS = ("radam", "adam")
 _SOLVERS = ("default", "Sequential", "Hybrid", "DEER", "Windowed")
 
@@ -84,9 +88,10 @@ def read_reconstruction(path: Path) -> ReconstructionTask:
     for table, key, known in (
         (task.training, "optimiser", _OPTIMISERS),
         (task.training, "solver", _SOLVERS),
+        (task.model, "start", _STARTS),
     ):
         if table[key] not in known:
-            raise unknown(f"{path}: [training] {key}: ", table[key], known, "value")
+            raise unknown(f"{path}: {key}: ", table[key], known, "value")
     return task
 
 
@@ -130,11 +135,12 @@ def _from_csv(path: Path):
     return learning.Series(rows.T, dt, tuple(names))
 
 
-def make_reconstruction(task: ReconstructionTask, channels: int):
+def make_reconstruction(task: ReconstructionTask, series):
     """The untrained model."""
     import learning
 
     options, where = task.model, f"{task.path}: [model] "
+    channels = series.values.shape[1]
     kind, states, seed = options["kind"], options["states"] or channels, options["seed"]
     if kind == "LSSM":
         return learning.LinearStateSpace.draw(
@@ -144,6 +150,8 @@ def make_reconstruction(task: ReconstructionTask, channels: int):
         raise unknown(where, kind, [*learning.NETWORKS, "LSSM"], "kind")
     try:
         network = learning.NETWORKS[kind](states, options["hidden"], seed)
+        if options["start"] == "regression" and kind in _REGRESSED and states == channels:
+            network = learning.regressed(network, series.values, seed)
         return learning.ForcedModel.of(network, channels, states)
     except ValueError as error:
         raise ValueError(f"{where}{error}") from error
