@@ -124,7 +124,7 @@ def _slopes(runs: Runs, measure: Measure, values, directions):
 
 def sweep(
     circuit: Circuit,
-    values: Mapping[str, Sequence[float]],
+    values: Mapping[str, Sequence[float | int]],
     quantities: str | Sequence[str],
     *,
     t_end: Any = None,
