@@ -28,13 +28,13 @@ def adding_task(count: int, lag: int, seed: int) -> SeriesData:
 def recall_task(count: int, lag: int, seed: int, classes: int = 8) -> SeriesData:
     """Which of `classes` channels was lit at the start, asked `lag` steps later through noise.
 
-    Channels: one a class, noise of deviation 0.05 in all of them, and the question at the last
+    Channels: one a class, noise of deviation 0.01 in all of them, and the question at the last
     step. Outputs are read at the end only.
     """
     _positive(count=count, lag=lag, classes=classes)
     rng = np.random.default_rng(seed)
     x = np.zeros((count, classes + 1, lag + 1))
-    x[:, :-1] = 0.05 * rng.normal(size=(count, classes, lag + 1))
+    x[:, :-1] = 0.01 * rng.normal(size=(count, classes, lag + 1))
     which = rng.integers(0, classes, count)
     x[np.arange(count), which, 0] += 1.0
     x[:, -1, -1] = 1.0

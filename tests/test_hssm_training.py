@@ -29,7 +29,7 @@ def two_tones(count=24, steps=20):
 
 def fit(folder=None, *, epochs=EPOCHS, resume=False, sweep=None, owner="1"):
     data = two_tones()
-    shape = learning.StackShape(1, 2, 1, 4, 4)
+    shape = learning.StackShape(1, 2, 1, 8, 8)
     stack = learning.make_stack(shape, learning.make_linear_hru, key=jax.random.key(0), dropout=0.2)
     kept = {}
     if folder is not None:
@@ -47,7 +47,7 @@ def fit(folder=None, *, epochs=EPOCHS, resume=False, sweep=None, owner="1"):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    return folder, fit(folder, epochs=30)
+    return folder, fit(folder, epochs=40)
 
 
 def test_it_learns_and_tells(whole):
@@ -57,7 +57,7 @@ def test_it_learns_and_tells(whole):
     losses = [epoch.loss for epoch in trained.epochs]
     assert losses[-1] < 0.3 * losses[0]
     lines = [json.loads(line) for line in (folder / "m.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == list(range(30))
+    assert [line["step"] for line in lines] == list(range(40))
     assert [line["loss"] for line in lines] == losses
 
 
@@ -173,6 +173,11 @@ def test_mistakes_are_told_before_training(tmp_path, name):
     (tmp_path / "bad.toml").write_text(text.replace(old, new))
     with pytest.raises(ValueError, match=message):
         run("train", tmp_path / "bad.toml", "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize("command", ["train", "compare", "gradients"])
+def test_help_teaches_every_command(command):
+    assert "Example" in run(command, "--help")
 
 
 def test_all_bundled_configurations_are_valid():

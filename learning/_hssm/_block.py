@@ -85,7 +85,10 @@ def make_block(unit: AbstractHRU, *, key: PRNGKeyArray) -> Block:
     )
 
 
-def make_projection(signals: int, outputs: int, *, key: PRNGKeyArray) -> Projection:
-    """Random matrix of variance 1 / signals, no offset."""
-    B = jax.random.normal(key, (outputs, signals)) / math.sqrt(signals)
-    return Projection(B, jnp.zeros(outputs))
+def make_projection(
+    signals: int, outputs: int, *, key: PRNGKeyArray, offset: float = 0.0
+) -> Projection:
+    """Random matrix of variance 1 / signals, random offsets of deviation `offset`."""
+    B_key, b_key = jax.random.split(key)
+    B = jax.random.normal(B_key, (outputs, signals)) / math.sqrt(signals)
+    return Projection(B, offset * jax.random.normal(b_key, (outputs,)))

@@ -114,13 +114,16 @@ def _part(x, at, length):
 
 @eqx.filter_custom_vjp
 def _features(arguments, *, weights, keeps, cut):
-    return _run(arguments, weights, keeps, cut)[1]
+    return _run(arguments, _layers(arguments.stack, keeps), weights, cut)[1]
 
 
-def _run(arguments: Arguments, weights, keeps, cut: Cut):
+def _layers(stack: Stack, keeps) -> list[Layer]:
+    return [_layer(stack, b, k) for b, k in zip(stack.blocks, keeps, strict=True)]
+
+
+def _run(arguments: Arguments, layers: list[Layer], weights, cut: Cut):
     """(what is carried at the end, the features read)."""
     stack, x = arguments.stack, arguments.x
-    layers = [_layer(stack, b, k) for b, k in zip(stack.blocks, keeps, strict=True)]
 
     def body(states, at, length):
         u, ends = stack.encoder(_part(x, at, length)), []
@@ -142,20 +145,22 @@ def _run(arguments: Arguments, weights, keeps, cut: Cut):
 @_features.def_fwd
 def _features_forward(perturbed, arguments, *, weights, keeps, cut):
     del perturbed
-    ends, features = _run(arguments, weights, keeps, cut)
-    return features, ends
+    layers = _layers(arguments.stack, keeps)
+    ends, features = _run(arguments, layers, weights, cut)
+    # An exact echo needs the very bits of the run: computed anew, steps may be rounded otherwise.
+    return features, (ends, [layer[1:3] for layer in layers])
 
 
 @_features.def_bwd
-def _features_backward(ends, cotangent, perturbed, arguments, *, weights, keeps, cut):
-    stack, x = arguments.stack, arguments.x
-    prepared = [
-        eqx.filter_vjp(lambda b, k=k: _layer(stack, b, k)[1:3], block)
+def _features_backward(kept, cotangent, perturbed, arguments, *, weights, keeps, cut):
+    (ends, moving), stack, x = kept, arguments.stack, arguments.x
+    pulls = [
+        eqx.filter_vjp(lambda b, k=k: _layer(stack, b, k)[1:3], block)[1]
         for block, k in zip(stack.blocks, keeps, strict=True)
     ]
     layers = [
         Layer(block, core, dt, keep)
-        for block, ((core, dt), _), keep in zip(stack.blocks, prepared, keeps, strict=True)
+        for block, (core, dt), keep in zip(stack.blocks, moving, keeps, strict=True)
     ]
 
     def body(carry, at, length, by_feature):
@@ -173,7 +178,7 @@ def _features_backward(ends, cotangent, perturbed, arguments, *, weights, keeps,
     by_x = jnp.zeros_like(x) if perturbed.x else None
     carry = (ends, by_ends, sums, by_x)
     back, by_states, sums, by_x = cut.backward(body, carry, jnp.moveaxis(cotangent, 1, 0))
-    gradient = _collect(arguments, layers, prepared, by_states, sums, by_x)
+    gradient = _collect(arguments, layers, pulls, by_states, sums, by_x)
     return require_met(gradient, _missed(stack.solver, layers, arguments.starts, back, ends))
 
 
@@ -266,7 +271,7 @@ def _pull_steps(solver, layer: Layer, c: Climbed, by_state, by_q):
     return by_state, sums, by_drive
 
 
-def _collect(arguments: Arguments, layers, prepared, by_states, sums, by_x) -> Arguments:
+def _collect(arguments: Arguments, layers, pulls, by_states, sums, by_x) -> Arguments:
     """The gradient in the shape of the arguments."""
     stack = arguments.stack
     by_encoder, by_blocks, by_cores = sums
@@ -275,7 +280,7 @@ def _collect(arguments: Arguments, layers, prepared, by_states, sums, by_x) -> A
         _, pull_start = eqx.filter_vjp(stack.solver.start, layer.core, y)
         from_start, by_y = pull_start(by_states[i])
         by_core, by_dt = by_cores[i]
-        (by_block,) = prepared[i][1]((add(by_core, from_start), by_dt))
+        (by_block,) = pulls[i]((add(by_core, from_start), by_dt))
         blocks.append(add(by_block, by_blocks[i]))
         starts.append(by_y)
     by_stack = eqx.tree_at(

@@ -115,7 +115,8 @@ def make_stack(
     ]
     blocks = zip(units, keys[2 + shape.blocks :], strict=True)
     return Stack(
-        make_projection(shape.signals, shape.hidden, key=keys[0]),
+        # Offsets: a norm of weak signals alone would blow their noise up to the size of all else.
+        make_projection(shape.signals, shape.hidden, key=keys[0], offset=1.0),
         tuple(make_block(u, key=k) for u, k in blocks),
         make_projection(shape.hidden, shape.outputs, key=keys[1]),
         StormerVerlet() if solver is None else solver,
