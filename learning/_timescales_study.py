@@ -1,6 +1,6 @@
 """Experiments on gated networks: effective learning rates by lag, and how uneven gradients are.
 
-The networks of all seeds are trained abreast. Training is in float32, analysis in float64.
+Training is in float32, analysis in float64.
 
 Source of the experiments: Livi, arXiv:2508.12121.
 """
@@ -76,15 +76,15 @@ def train_seeds(
 ) -> Training:
     """Trained networks of all seeds, a leading axis of them."""
 
-    def one(seed):
+    runs = []
+    for seed in range(setting.seeds):
         key = jax.random.fold_in(jax.random.key(17), seed)
         model = make_model(setting.cell(kind, key))
         options = {"iterations": setting.iterations, "batch": setting.batch}
-        return train(
-            model, draw, optimiser, jax.random.fold_in(key, 1), steps=setting.steps, **options
-        )
-
-    return eqx.filter_vmap(one)(jnp.arange(setting.seeds))
+        drawn = jax.random.fold_in(key, 1)
+        runs.append(train(model, draw, optimiser, drawn, steps=setting.steps, **options))
+    arrays, rest = zip(*(eqx.partition(run, eqx.is_array) for run in runs), strict=True)
+    return eqx.combine(jax.tree.map(lambda *x: jnp.stack(x), *arrays), rest[0])
 
 
 def _seed_of(training: Training, seed: int) -> Training:

@@ -9,7 +9,7 @@ from matplotlib.ticker import EngFormatter
 from learning._timescales_study import EPSILONS
 from physsim.plotting import ABOVE, COLOURS, style
 
-from ._timescales_report import CircuitReport
+from ._timescales_report import CircuitReport, si
 
 _SECONDS = EngFormatter("s")
 _ROWS = 24
@@ -47,7 +47,7 @@ def _gain(axis, report):
             shown.setdefault(f"{tau:.2g}", tau)
     for tau in list(shown.values())[:3]:
         axis.plot(t, np.exp(-t / tau), "--", linewidth=1, color="grey", alpha=0.8)
-        axis.annotate(f"exp(-t/{_SECONDS(tau)})", (t[len(t) // 2], np.exp(-t[len(t) // 2] / tau)),
+        axis.annotate(f"exp(-t/{si(tau, 's')})", (t[len(t) // 2], np.exp(-t[len(t) // 2] / tau)),
                       fontsize=7, color="grey")  # fmt: skip
     axis.set_yscale("log")
     low = max(_FLOOR, 0.5 * float(min(gain.min(), plain.min())))
@@ -76,11 +76,10 @@ def _anisotropy(axis, report):
 
 
 def _phase(axis, report):
-    shift, taus = report.phase_shift(), report.frequencies
-    for i in range(min(4, shift.shape[1])):
-        if abs(taus[i]) * report.target.dt > 1e-9:
-            label = EngFormatter("Hz", places=3)(taus[i])
-            axis.plot(report.seconds, shift[:, i], "o-", markersize=3, label=label)
+    shift = report.phase_shift()
+    for i in np.flatnonzero(report.oscillating)[:4]:
+        label = si(report.frequencies[i], "Hz")
+        axis.plot(report.seconds, shift[:, i], "o-", markersize=3, label=label)
     if axis.get_lines():
         axis.legend(**ABOVE, ncols=4, title="")
     else:

@@ -16,8 +16,12 @@ from ._timescales_target import CircuitTarget
 
 _INVISIBLE = 1e-2
 _MOST_GRADIENTS = 48
-_SECONDS = EngFormatter("s", places=3)
-_HERTZ = EngFormatter("Hz", places=3)
+_FAINT = 1e-6
+
+
+def si(value: float, unit: str) -> str:
+    """Three digits with an SI prefix: 4.93 us."""
+    return EngFormatter(unit)(float(f"{value:.3g}"))
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,23 @@ class CircuitReport:
         return [n for n, s in zip(self.names, self.sensitivity[at], strict=True) if s < limit]
 
     def phase_shift(self) -> np.ndarray:
-        """arg w^H M v less omega t, in (-pi, pi] [L, modes]: zero in linear circuits."""
+        """arg w^H M v less omega t, in (-pi, pi] [L, modes]: zero in linear circuits.
+
+        And zero for what does not oscillate, or has decayed to the size of rounding.
+        """
         modes, phases = self.result.modes, self.result.modal_phase
         if modes is None or phases is None:
             return np.zeros((len(self.result.lags), 0))
         linear = np.angle(np.asarray(modes.values)) * self.result.lags[:, None]
         # Each mode turns by its own angle a step; windows are averaged on the circle.
         turned = np.exp(1j * (np.asarray(phases) - linear[:, None, :]))
-        return np.angle(turned.mean(axis=1))
+        loud = np.median(np.asarray(self.result.modal_log_modulus), axis=1) > np.log(_FAINT)
+        return np.where(loud & self.oscillating, np.angle(turned.mean(axis=1)), 0.0)
+
+    @property
+    def oscillating(self) -> np.ndarray:
+        """Which modes do."""
+        return np.abs(self.frequencies) * self.target.dt > 1e-9
 
     def figures(self) -> dict[str, Any]:
         spread = self.result.anisotropy(self.target.top)
@@ -118,6 +131,12 @@ def make_report(
         sensitivity, names = sensitivity[:, keep], names[keep]
     return CircuitReport(target, result, names.tolist(), sensitivity, _spectrum(target, sensitivity,
                          chosen), lag)  # fmt: skip
+
+
+def time_constants(target: CircuitTarget) -> np.ndarray:
+    """Of the modes of the run's mean Jacobian, in s; empty where there is no full set of them."""
+    modes = _modes(target)
+    return modes.time_constants() * target.dt if modes else np.zeros(0)
 
 
 def _modes(target: CircuitTarget):
@@ -166,13 +185,12 @@ def lag_table(report: CircuitReport) -> Table:
     """One row a lag."""
     spread = report.result.anisotropy(report.target.top)
     columns = {
-        "lag": [_SECONDS(x) for x in report.seconds],
-        "gain": [f"{x:.4g}" for x in report.median(report.gain)],
-        "Euclidean": [f"{x:.4g}" for x in report.median(np.exp(report.result.log_gain_euclidean))],
-        "ln volume, 1/s": [
+        "lag": [si(x, "s") for x in report.seconds],
+        "gain": [f"{x:.3g}" for x in report.median(report.gain)],
+        "volume, 1/s": [
             f"{x:.3g}" for x in report.median(report.result.contraction()) / report.target.dt
         ],
-        "sigma 1/k": [f"{x:.4g}" for x in report.median(spread.ratio)],
+        "sigma 1/k": [f"{x:.3g}" for x in report.median(spread.ratio)],
         "directions": [f"{x:.3g}" for x in report.median(spread.participation)],
         "learns most": [
             report.names[i] if row.max(initial=0.0) else "nothing"
@@ -191,7 +209,7 @@ def suggested_factor(report: CircuitReport) -> float | None:
     """By what to multiply the slowest time constant without oscillation to meet the lag in mind."""
     if report.lag is None:
         return None
-    relaxing = report.time_constants[np.abs(report.frequencies) * report.target.dt < 1e-9]
+    relaxing = report.time_constants[~report.oscillating]
     relaxing = relaxing[np.isfinite(relaxing) & (relaxing > 0)]
     return float(report.lag / relaxing.max()) if relaxing.size else None
 
@@ -211,20 +229,20 @@ def _reach(report) -> list[str]:
         said.append("Without losses credit reaches any lag undiminished.")
     else:
         slowest = taus[0] if taus[0] > 0 else np.inf
-        word = f"The slowest motion lasts {_SECONDS(slowest)}"
-        if abs(frequencies[0]) * report.target.dt > 1e-9 and np.isfinite(slowest):
+        word = f"The slowest motion lasts {si(slowest, 's')}"
+        if report.oscillating[0] and np.isfinite(slowest):
             q = np.pi * frequencies[0] * slowest
-            word += f" at {_HERTZ(frequencies[0])} (Q {q:.3g})"
+            word += f" at {si(frequencies[0], 'Hz')} (Q {q:.3g})"
         said.append(f"{word}: beyond a few times that, gradients vanish.")
     if gain[-1] > 2 * gain[0] and gain[-1] > 2:
         said.append(
-            f"Small changes grow {gain[-1]:.3g} times over {_SECONDS(last)}, as the frequency "
+            f"Small changes grow {gain[-1]:.3g} times over {si(last, 's')}, as the frequency "
             "depends on the amplitude, or as the motion is unstable."
         )
     shift = np.abs(report.phase_shift()[-1]).max(initial=0.0)
     if shift > 0.1:
         said.append(
-            f"Over {_SECONDS(last)} credit comes {shift:.2g} rad off the phase of the mean motion: "
+            f"Over {si(last, 's')} credit comes {shift:.2g} rad off the phase of the mean motion: "
             "such shear limits learning too; use shorter windows or smaller amplitudes."
         )
     return said
@@ -239,19 +257,19 @@ def _invisible(report) -> list[str]:
     for at in where:
         names = report.invisible(at)
         if len(names) == len(report.names):
-            said.append(f"At lag {_SECONDS(seconds[at])} nothing can be learned: all is invisible.")
+            said.append(f"At lag {si(seconds[at], 's')} nothing can be learned: all is invisible.")
         elif names:
             listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
-            said.append(f"At lag {_SECONDS(seconds[at])} these are invisible: {listed}.")
+            said.append(f"At lag {si(seconds[at], 's')} these are invisible: {listed}.")
         else:
-            said.append(f"At lag {_SECONDS(seconds[at])} every value is visible.")
+            said.append(f"At lag {si(seconds[at], 's')} every value is visible.")
     return said
 
 
 def _suggestion(report) -> list[str]:
     if report.lag is None:
         return ["Give --lag, the delay that the task asks for, to have time constants suggested."]
-    told = _SECONDS(report.lag)
+    told = si(report.lag, "s")
     factor = suggested_factor(report)
     if factor is not None:
         if 0.5 <= factor <= 2:
