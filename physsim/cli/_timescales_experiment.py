@@ -181,7 +181,7 @@ def _anisotropy_claims(experiment, results) -> list[Claim]:
     measures = (("ratio", "sigma_1 / sigma_10", 1), ("top_energy", "energy in the top 10", 1),
                 ("participation", "directions (participation ratio)", -1))  # fmt: skip
     for task, found in results.items():
-        for what, plain_of in (("raw gradients", "raw"), ("Adam's directions", "direction")):
+        for what, plain_of in (("raw", "raw"), ("directions", "direction")):
             for key, name, sign in measures:
                 plain = np.array([x[key] for x in found["plain"][plain_of]])
                 gated = np.array([x[key] for x in found["gate a neuron"]["raw"]])
@@ -189,7 +189,7 @@ def _anisotropy_claims(experiment, results) -> list[Claim]:
                 mean, wide = mean_interval(sign * (scale(gated) - scale(plain)))
                 verdict = "exceeds" if mean > wide else "matches" if mean > -wide else "falls short"
                 claims.append(Claim(
-                    f"{task}: gated + SGD against plain + Adam's {what}, {name}",
+                    f"{task}: gated + SGD against plain + Adam, {what}, {name}",
                     f"{np.mean(gated):.3g} against {np.mean(plain):.3g}", verdict,
                 ))  # fmt: skip
     return claims

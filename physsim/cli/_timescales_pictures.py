@@ -171,7 +171,8 @@ def anisotropy_picture(experiment, results: dict[str, Any]) -> Figure:
                          color=COLOURS[i], label=name)  # fmt: skip
             axis.set_xticks(places, list(results), rotation=25, ha="right", fontsize=8)
             axis.set_ylabel(label)
-        axes[0].legend(**ABOVE, ncols=3)
+        bars, names = axes[0].get_legend_handles_labels()
+        figure.legend(bars, names, loc="outside upper center", ncols=3)
     return figure
 
 
