@@ -180,7 +180,9 @@ def _check_finite(data: SeriesData) -> None:
 
 def _check_classes(data: SeriesData) -> None:
     if len(data.classes) < 2:
-        raise ValueError(f"{data.name}: one class only, {data.classes[0]}: nothing to tell apart")
+        raise ValueError(
+            f"{data.name}: one class only, {', '.join(data.classes)}: nothing to tell apart"
+        )
     numbers = data.targets
     if not np.issubdtype(numbers.dtype, np.integer) or numbers.ndim != 1:
         raise ValueError(f"{data.name}: class numbers must be integers, one a series")

@@ -163,7 +163,7 @@ class Trainer(eqx.Module):
             )
         loss, score, _ = self.evaluate(arrays, splits.validation, size)
         seconds = time.perf_counter() - started
-        row = (number, np.mean(losses), loss, score, max(norms), seconds)
+        row = np.array([number, np.mean(losses), loss, score, max(norms), seconds])
         # Equal scores are frequent among few series: the loss then decides.
         better = (score, -loss) > (float(state.best_score), -float(state.best_loss))
         return StackState(
@@ -173,7 +173,7 @@ class Trainer(eqx.Module):
             np.asarray(score if better else state.best_score),
             np.asarray(loss if better else state.best_loss),
             np.asarray(0 if better else int(state.stale) + 1),
-            np.vstack([state.history, row]),
+            np.vstack([state.history, row[None]]),
         )
 
     def evaluate(self, arrays: Any, data: SeriesData, size: int) -> tuple[float, float, Any]:

@@ -66,7 +66,9 @@ def train(
     docs/hssm.md lists all keys.
     """
     plan = read_config(config)
-    changes = {} if method is None else {"gradient": plan.gradient | {"method": method}}
+    changes: dict[str, Any] = {}
+    if method is not None:
+        changes["gradient"] = plan.gradient | {"method": method}
     if method is not None and method not in METHODS:
         raise ValueError(f"unknown method {method!r}: choose {', '.join(METHODS)}")
     if epochs is not None:
