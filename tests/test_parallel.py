@@ -197,6 +197,8 @@ def test_single_precision():
 
 
 def test_default_solver():
-    assert isinstance(learning.choose_solver(3, 10_000, "cpu"), learning.Hybrid)
-    assert isinstance(learning.choose_solver(64, 10_000, "cpu"), learning.Sequential)
+    assert isinstance(learning.choose_solver(3, 10_000, "cpu", tuned=False), learning.Hybrid)
+    assert isinstance(learning.choose_solver(3, 10_000, "cpu", tuned=True), learning.Sequential)
+    assert isinstance(learning.choose_solver(64, 10_000, "cpu", tuned=False), learning.Sequential)
     assert isinstance(learning.choose_solver(3, 10_000, "gpu"), learning.DEER)
+    assert isinstance(learning.choose_solver(3, 10, "gpu", tuned=True), learning.Sequential)
