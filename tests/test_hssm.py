@@ -28,7 +28,7 @@ def duffing_unit(modes, signals, *, key):
     energy += sum((a - b) ** 2 / 2 for a, b in itertools.pairwise(q))
     H = physsim.symbolic(energy, q=q, p=p, u=u, params={k: 0.3})
     projection = learning.make_projection(signals, modes, key=key)
-    return learning.HamiltonianUnit(H, projection, jnp.asarray(0.3))
+    return learning.HamiltonianUnit(H, projection, jnp.asarray(0.3, float))
 
 
 def mixed_stack(dropout=0.1, solver=None):
@@ -128,7 +128,7 @@ def test_backpropagation_is_a_finite_difference(reference):
 
 def test_two_sided_echoes_converge_quadratically():
     arguments = arguments_of(small_stack("nonlinear"))
-    _, exact = value_and_grad(arguments, LayerSweep())
+    _, exact = value_and_grad(arguments, StoredSweep())
     worst = [
         max(errors(value_and_grad(arguments, LayerSweep(learning.RHEL(size)))[1], exact))
         for size in (1e-2, 1e-3)
