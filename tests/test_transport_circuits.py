@@ -42,11 +42,12 @@ def test_a_lossless_linear_circuit_carries_everything_at_every_lag():
 
 def test_losses_take_gain_and_volume_at_their_rate():
     """Of resistors with one R C, gamma = 1 / (R C): gain exp(-gamma t / 2), volume its power 4."""
-    gamma = 1 / (500e3 * 1e-9)
-    losses = "R1 a 0 500k\nR2 b 0 250k\n"
-    target = circuit_target(circuits.loads(TANKS + losses), t_end=10e-6, dt=10e-6 / 1010)
+    gamma = 1 / (5e3 * 1e-9)
+    circuit = circuits.loads(TANKS + "R1 a 0 5k\nR2 b 0 2.5k\n")
+    target = circuit_target(circuit, None, 10e-6, 10e-6 / 1010, SRKN11b())
     found = target.transport([1, 10, 100, 1000], windows=1)
     t = found.lags * target.dt
+    assert np.exp(-gamma * t[-1] / 2) < 0.4
     np.testing.assert_allclose(np.exp(found.log_gain[:, 0]), np.exp(-gamma * t / 2), rtol=1e-2)
     np.testing.assert_allclose(found.log_det[:, 0], -2 * gamma * t, rtol=0, atol=1e-13 * 1000)
     modal = -np.stack([gamma * t / 2] * 2, 1)
@@ -95,7 +96,7 @@ def test_an_rc_section_is_a_leaky_integrator():
     """x' = x + alpha (V - x) with 1 - alpha = exp(-h / tau), state for state."""
     tau, h, level = 3e-3, 1e-3, 0.6
     circuit = circuits.loads(f"driven\nV1 in 0 {level}\nR1 in out 3k\nC1 out 0 1u ic=0.1\n")
-    target = circuit_target(circuit, "v(out)", t_end=20 * h, dt=h)
+    target = circuit_target(circuit, "v(out)", 20 * h, h, SRKN11b())
     cell = learning.LeakyRNN(
         jnp.zeros((1, 1)), jnp.ones((1, 1)), jnp.zeros(1), jnp.asarray(1 - np.exp(-h / tau))
     )
