@@ -59,7 +59,8 @@ class CircuitTarget:
     def with_circuit(self, circuit: Circuit) -> "CircuitTarget":
         """The run of the same circuit with other values: same steps, from its own start."""
         F = eqx.tree_at(lambda F: F.H, self.F, circuit.hamiltonian)
-        start = self.F.basis.T @ _flat(circuit.y0)
+        assert F.basis is not None
+        start = F.basis.T @ _flat(circuit.y0)
         states = learning.run_map(F, start, self.inputs)
         return replace(self, circuit=circuit, F=F, states=states)
 
