@@ -13,6 +13,7 @@ coordinates of `Route`,
     G = K_RC^T Y K_RC,   R = R_t - R_t K_RR^T Y K_RR R_t,   N = R_t K_RR^T Y K_RC.
 """
 
+import copy
 from typing import final
 
 import equinox as eqx
@@ -323,6 +324,12 @@ class CircuitHamiltonian(AbstractDamped):
         if self.is_lossless and self.is_reciprocal:
             return self.conservative.prepare()
         return super().prepare()
+
+    def with_inverses(self):
+        seen = copy.copy(self)
+        parts = tuple(part.with_inverse() for part in self.kinetic_parts)
+        object.__setattr__(seen, "kinetic_parts", parts)
+        return seen
 
     def parameter_names(self):
         parts = (*self.kinetic_parts, *self.potential_parts)

@@ -33,7 +33,7 @@ class Forward(eqx.Module):
 
 def run_forward(problem: Problem, system: Any, start: PyTree, *, measure: bool) -> Forward:
     """Run forward from what is carried at the start; sum the cost and its derivatives."""
-    dt, solver = problem.dt, problem.solver
+    dt, solver, seen = problem.dt, problem.solver, cost_view(problem)
 
     def one(carry, k, row):
         state, value, sums, sizes = carry
@@ -44,16 +44,21 @@ def run_forward(problem: Problem, system: Any, start: PyTree, *, measure: bool) 
             row_of_s = Row(s.held, row.target)
             return state_cost(problem, s.H, s.system, state, s.drive, row_of_s, k, s.dt)
 
-        c, shares = cost(Shares(problem.H, system, problem.drive, row.inputs, dt))
+        c, shares = cost(Shares(seen, system, problem.drive, row.inputs, dt))
         if measure:
             sizes = _larger(sizes, _sizes(problem, system, state, k, row))
         return (state, value + c, sums.plus(shares, k), sizes), None
 
     zero = jnp.zeros((), dt.dtype)
-    nothing = zeros(Shares(problem.H, system, problem.drive, problem.rows.inputs, dt))
+    nothing = zeros(Shares(seen, system, problem.drive, problem.rows.inputs, dt))
     sizes = Sizes(zero, zero) if measure else None
     (state, value, sums, sizes), _ = problem.scan(one, (start, zero, nothing, sizes))
     return Forward(state, value, sums, sizes)
+
+
+def cost_view(problem: Problem) -> Any:
+    """The Hamiltonian that the cost is given."""
+    return problem.H if problem.seen is None else problem.seen
 
 
 def state_cost(problem: Problem, H, system, state, drive, row: Row, k, dt) -> Inexact[Array, ""]:
@@ -67,7 +72,7 @@ def cost_slope(problem: Problem, system: Any, state: PyTree, k: Any, row: Row) -
         return problem.cost.after(k)
     (by_state,) = slope(
         lambda state: state_cost(
-            problem, problem.H, system, state, problem.drive, row, k, problem.dt
+            problem, cost_view(problem), system, state, problem.drive, row, k, problem.dt
         ),
         state,
     )

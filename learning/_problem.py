@@ -58,6 +58,8 @@ class Problem(eqx.Module):
     drive: AbstractDrive
     rows: Row
     num_steps: int = eqx.field(static=True)
+    seen: Any = None
+    """`H` as the cost sees it, where that is not `H` itself: see `H.with_inverses`."""
 
     def start(self, H: AbstractHamiltonian) -> PhaseState:
         """The initial state, as it depends on the parameters."""

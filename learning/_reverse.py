@@ -31,13 +31,13 @@ def reverse_mode(problem: Problem, stepper: Stepper) -> tuple[Float[Array, ""], 
     @eqx.filter_value_and_grad
     def run(arguments):
         H, y, drive, held, dt = arguments
-        system = stepper.prepare(H)
+        system, seen = stepper.prepare(H), H.with_inverses()
 
         def one(carry, k, row):
             state, total = carry
             state = stepper.step(system, state, drive, row.inputs, k, dt)
             y = stepper.read(system, state)
-            return (state, total + problem.cost_at(H, y, drive, row, k, dt)), None
+            return (state, total + problem.cost_at(seen, y, drive, row, k, dt)), None
 
         rows = Row(held, problem.rows.target)
         (_, total), _ = problem.scan(

@@ -1,5 +1,6 @@
 """Ways to lead a run back from its end, and the gradient that is gathered on them."""
 
+import dataclasses
 from abc import abstractmethod
 from typing import Any, NamedTuple, final
 
@@ -84,7 +85,11 @@ def gradient_on(problem: Problem, way: AbstractWayBack) -> tuple[Any, Gradients,
     y0, pull_initial = eqx.filter_vjp(problem.start, problem.H)
     system, pull_system = eqx.filter_vjp(problem.solver.prepare, problem.H)
     start, pull_start = eqx.filter_vjp(problem.solver.start, system, y0)
+    seen, pull_seen = eqx.filter_vjp(lambda H: H.with_inverses(), problem.H)
+    problem = dataclasses.replace(problem, seen=seen)
     forward = run_forward(problem, system, start, measure=way.measures)
+    (by_cost,) = pull_seen(forward.explicit.H)
+    forward = eqx.tree_at(lambda f: f.explicit.H, forward, by_cost)
     by_state, shares, missed = way(problem, system, forward, start)
     by_system, by_y0 = pull_start(by_state)
     (from_initial,), (from_system,) = (

@@ -5,6 +5,7 @@ is differentiated once, and the forces of a group are computed as one vector ope
 so neither compile time nor code size grows with the number of elements.
 """
 
+import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,10 @@ class AbstractEnergy(eqx.Module):
     @abstractmethod
     def prepare(self) -> "AbstractEnergy":
         """The same energy with what is constant along a run computed once."""
+
+    def with_inverse(self) -> "AbstractEnergy":
+        """The same energy, a matrix that its slope inverts being inverted once."""
+        return self
 
     @abstractmethod
     def parameter_names(self) -> tuple[str, ...]:
@@ -182,6 +187,8 @@ class InverseQuadratic(AbstractEnergy):
     cotree: Inexact[Array, " k"] | None
     incidence: SignedIncidence = eqx.field(static=True)
     labels: tuple[str, ...] = eqx.field(static=True)
+    inverse: Inexact[Array, "n n"] | None = None
+    """M^-1, where `with_inverse` has found it."""
     is_quadratic: bool = eqx.field(static=True, default=True)
     is_even: bool = eqx.field(static=True, default=True)
 
@@ -203,10 +210,19 @@ class InverseQuadratic(AbstractEnergy):
     def prepare(self):
         if self.cotree is None or not self.tree.size:
             return DiagonalForm(1.0 / self.tree)
+        if self.inverse is not None:
+            return QuadraticForm(self.inverse)
         k = jnp.asarray(self.incidence.dense(), self.tree.dtype)
         matrix = jnp.diag(self.tree) + k.T @ (self.cotree[:, None] * k)
         identity = jnp.eye(self.tree.size, dtype=self.tree.dtype)
         return QuadraticForm(jsl.cho_solve(jsl.cho_factor(matrix), identity))
+
+    def with_inverse(self):
+        if self.cotree is None or not self.tree.size:
+            return self
+        found = self.prepare()
+        assert isinstance(found, QuadraticForm)
+        return dataclasses.replace(self, inverse=found.matrix)
 
     def __call__(self, x, u):
         return 0.5 * jnp.sum(x * self.slope(x, u), axis=0)

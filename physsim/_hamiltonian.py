@@ -84,6 +84,14 @@ class AbstractHamiltonian(eqx.Module):
         the vector-Jacobian product of this method.
         """
 
+    def with_inverses(self) -> "AbstractHamiltonian":
+        """The same with the matrices that read-outs of a state invert inverted once.
+
+        Differentiable like `prepare`; the result has further leaves, which follow from the
+        parameters.
+        """
+        return self
+
     @abstractmethod
     def describe(self) -> str:
         """How the energy was compiled, for people."""

@@ -59,6 +59,12 @@ class NetworkHamiltonian(AbstractSeparableHamiltonian):
             object.__setattr__(prepared, name, parts)
         return prepared
 
+    def with_inverses(self):
+        seen = copy.copy(self)
+        parts = tuple(part.with_inverse() for part in self.kinetic_parts)
+        object.__setattr__(seen, "kinetic_parts", parts)
+        return seen
+
     def parameter_names(self):
         parts = (*self.kinetic_parts, *self.potential_parts)
         return tuple(name for part in parts for name in part.parameter_names())
