@@ -17,7 +17,7 @@ from ._options import Measure, Netlist, Node, Out, Sweep
 _DEEPEST = 200.0
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def ac(
     netlist: Netlist,
     node: Node = None,

@@ -13,7 +13,7 @@ from ._options import Out, integrator, quantity
 _EXACT = ("ReversibleAdjoint", "BPTT", "ContinuousAdjoint")
 
 
-@app.command()
+@app.command(rich_help_panel="Echo learning")
 def check(
     netlist: Annotated[Path, typer.Argument(help="A netlist, or a learning task (.toml).")],
     measure: Annotated[

@@ -13,7 +13,7 @@ from ._options import Out
 _PERIODS = 10_000
 
 
-@app.command()
+@app.command(rich_help_panel="Start")
 def demo(out: Out = "out") -> None:
     """The main job from end to end, on two coupled LC tanks.
 

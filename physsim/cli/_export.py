@@ -29,7 +29,7 @@ class Format(StrEnum):
 _OF_RUNS = (Format.RAW, Format.ASCII, Format.CSV, Format.NC)
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def export(
     netlist: Netlist,
     format: Annotated[

@@ -18,7 +18,7 @@ _REVERSAL = {
 }
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def hamiltonian(
     netlist: Netlist,
     latex: Annotated[bool, typer.Option(help="Print LaTeX instead of text.")] = False,

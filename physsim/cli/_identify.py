@@ -12,7 +12,7 @@ from ._main import app
 from ._options import Netlist, Out
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def identify(
     netlist: Netlist,
     data: Annotated[Path, typer.Argument(help="CSV: time (s), then v(node) or i(element).")],

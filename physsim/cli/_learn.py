@@ -17,7 +17,7 @@ from ._schema import unknown
 from ._task import METHODS, Task, read_task
 
 
-@app.command()
+@app.command(rich_help_panel="Echo learning")
 def learn(
     task: Annotated[Path, typer.Argument(help="A TOML task, or a bundled one's name.")],
     method: Annotated[

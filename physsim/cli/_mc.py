@@ -21,7 +21,7 @@ _LEVEL = 0.95
 _SHOWN = 12
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def mc(
     netlist: Netlist,
     figure: Annotated[str, typer.Option(help=HELP)],

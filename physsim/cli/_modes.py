@@ -16,7 +16,7 @@ _SHOWN = 40
 _PARTS = 3
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def modes(netlist: Netlist, out: Out = "out") -> None:
     """Find the natural modes: frequencies, Q, shapes, and which elements hold their energy.
 

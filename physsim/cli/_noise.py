@@ -17,7 +17,7 @@ from ._options import Measure, Netlist, Node, Out, Sweep
 _LINES = 5
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def noise(
     netlist: Netlist,
     node: Node = None,

@@ -15,7 +15,7 @@ from ._options import Netlist, Out
 _SHOWN = 40
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def op(netlist: Netlist, out: Out = "out") -> None:
     """Find the DC operating point: voltages, currents, phases of junctions.
 

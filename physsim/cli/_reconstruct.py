@@ -13,7 +13,7 @@ from ._main import app
 from ._options import Out
 
 
-@app.command()
+@app.command(rich_help_panel="Series")
 def reconstruct(
     task: Annotated[Path, typer.Argument(help="A TOML task: data, model, training.")],
     seeds: Annotated[int, typer.Option(min=1, help="Train this often, from seed on.")] = 1,

@@ -10,7 +10,7 @@ from ._main import app
 from ._options import Out, quantity
 
 
-@app.command()
+@app.command(rich_help_panel="Echo learning")
 def robustness(
     task: Annotated[Path, typer.Argument(help="A TOML task, or a bundled one's name.")],
     quality: Annotated[

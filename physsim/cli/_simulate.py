@@ -11,7 +11,7 @@ from ._main import app
 from ._options import Netlist, OptionalIntegrator, Out, integrator, quantity
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def simulate(
     netlist: Netlist,
     t_end: Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")] = None,

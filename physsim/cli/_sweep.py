@@ -22,7 +22,7 @@ _UNITS = {"R": "Ohm", "C": "F", "L": "H", "icrit": "A", "g": "S"}
 _LEGEND = 8
 
 
-@app.command()
+@app.command(rich_help_panel="Circuits")
 def sweep(
     netlist: Netlist,
     vary: Annotated[

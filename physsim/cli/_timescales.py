@@ -10,7 +10,7 @@ from ._main import app
 from ._options import OptionalIntegrator, Out, integrator, quantity
 
 
-@app.command()
+@app.command(rich_help_panel="Echo learning")
 def timescales(
     target: Annotated[
         Path, typer.Argument(help="A netlist, a task of `learn`, or an experiment (TOML).")
