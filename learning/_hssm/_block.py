@@ -1,4 +1,4 @@
-"""A block of a stack: norm, unit, GELU, gated linear unit, skip; channels first.
+"""A block of a stack: norm, unit, norm, GELU, gated linear unit, skip; channels first.
 
 All of it but the unit's core is pointwise in time. Signals have shape [channels, *batch], where
 *batch is (time, series) or anything else.
@@ -42,9 +42,14 @@ class Keep(NamedTuple):
 
 @final
 class Block(eqx.Module):
-    """u -> u + GLU(GELU(C q + D v)), v = norm(u), q the positions of the unit driven by v."""
+    """u -> u + GLU(GELU(read_norm(C q + D v))), v = norm(u), q of the unit driven by v.
+
+    The states of lossless units grow as the square root of time; `read_norm` keeps that out of the
+    outputs.
+    """
 
     norm: LayerNorm
+    read_norm: LayerNorm
     unit: AbstractHRU
     C: Float[Array, "H n"]
     D: Float[Array, " H"]
@@ -63,7 +68,8 @@ class Block(eqx.Module):
         keep: Keep | None = None,
     ) -> Inexact[Array, "H *batch"]:
         """The block's output."""
-        mixed = jax.nn.gelu(jnp.tensordot(self.C, q, 1) + along(self.D, v) * v)
+        read = jnp.tensordot(self.C, q, 1) + along(self.D, v) * v
+        mixed = jax.nn.gelu(self.read_norm(read))
         value, gate = jnp.split(self.gate(_kept(mixed, keep, 0)), 2)
         return u + _kept(value * jax.nn.sigmoid(gate), keep, 1)
 
@@ -76,8 +82,9 @@ def make_block(unit: AbstractHRU, *, key: PRNGKeyArray) -> Block:
     """Random read-out and gate around `unit`, whose signals are the block's channels."""
     channels, modes = len(unit.input_names), len(unit.coordinates)
     read_key, skip_key, gate_key = jax.random.split(key, 3)
+    norms = [LayerNorm(jnp.ones(channels), jnp.zeros(channels)) for _ in range(2)]
     return Block(
-        LayerNorm(jnp.ones(channels), jnp.zeros(channels)),
+        *norms,
         unit,
         jax.random.normal(read_key, (channels, modes)) / math.sqrt(modes),
         jax.random.normal(skip_key, (channels,)),

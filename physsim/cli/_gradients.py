@@ -16,7 +16,7 @@ from ._train_config import METHODS, TrainConfig, read_config
 _REFERENCE = "BPTT"
 
 
-@app.command()
+@app.command(rich_help_panel="Series")
 def gradients(
     config: Annotated[Path, typer.Argument(help="A configuration of `physsim train`.")],
     series: Annotated[int, typer.Option(min=1, help="How many series make the batch.")] = 4,
@@ -63,8 +63,8 @@ def _gradient(plan: TrainConfig, method: str, count: int, seed: int) -> dict[str
     parts: dict[str, Any] = {"encoder": gradient.encoder}
     for name, block in groups.items():
         parts |= {
-            f"{name} norm": block.norm, f"{name} unit": block.unit, f"{name} C": block.C,
-            f"{name} D": block.D, f"{name} gate": block.gate,
+            f"{name} norms": (block.norm, block.read_norm), f"{name} unit": block.unit,
+            f"{name} C": block.C, f"{name} D": block.D, f"{name} gate": block.gate,
         }  # fmt: skip
     return {name: _flat(part) for name, part in (parts | {"decoder": gradient.decoder}).items()}
 
