@@ -17,5 +17,5 @@ from . import _reconstruct as _reconstruct
 from . import _robustness as _robustness
 from . import _simulate as _simulate
 from . import _sweep as _sweep
-from . import _train as _train
 from . import _timescales as _timescales
+from . import _train as _train

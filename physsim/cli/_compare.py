@@ -12,7 +12,7 @@ from ._files import console
 from ._main import app
 
 
-@app.command()
+@app.command(rich_help_panel="Series")
 def compare(
     folders: Annotated[list[Path], typer.Argument(help="Folders with results of `train`.")],
 ) -> None:

@@ -18,7 +18,7 @@ from ._train_config import METHODS, TrainConfig, read_config
 _MEGABYTE = 1024.0
 
 
-@app.command()
+@app.command(rich_help_panel="Series")
 def train(
     config: Annotated[Path, typer.Argument(help="A TOML configuration, or a bundled one's name.")],
     method: Annotated[
