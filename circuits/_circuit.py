@@ -1,6 +1,7 @@
 """A circuit: a netlist with the Hamiltonian derived from it."""
 
 import copy
+import dataclasses
 import functools
 import math
 import warnings
@@ -91,6 +92,12 @@ class Circuit:
         for cached in ("expr", "method"):
             other.__dict__.pop(cached, None)
         return other
+
+    def noiseless(self) -> "Circuit":
+        """The same circuit at no temperature, for what compares runs."""
+        if self.netlist.temperature is None:
+            return self
+        return Circuit(dataclasses.replace(self.netlist, temperature=None))
 
     @property
     def y0(self) -> PhaseState:

@@ -1,6 +1,5 @@
 """Many runs of one circuit with other values: sweeps, tolerances, yield."""
 
-import dataclasses
 import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -139,7 +138,7 @@ def sweep(
     """
     import xarray
 
-    names, circuit = _listed(quantities), _noiseless(circuit)
+    names, circuit = _listed(quantities), circuit.noiseless()
     table = _table(circuit, values)
     runs = Runs.plan(circuit, names, t_end, dt, solver)
     waves = np.asarray(_all_waveforms(runs, jnp.asarray(table)))
@@ -154,13 +153,6 @@ def sweep(
 
 def _listed(quantities) -> list[str]:
     return [quantities] if isinstance(quantities, str) else list(quantities)
-
-
-def _noiseless(circuit: Circuit) -> Circuit:
-    """Runs that are compared have no thermal noise."""
-    if circuit.netlist.temperature is None:
-        return circuit
-    return Circuit(dataclasses.replace(circuit.netlist, temperature=None))
 
 
 def _table(circuit, values):
@@ -244,7 +236,7 @@ def monte_carlo(
 
     Raises `ValueError` where nothing has a tolerance, or where a run diverges.
     """
-    names, circuit = _listed(quantities), _noiseless(circuit)
+    names, circuit = _listed(quantities), circuit.noiseless()
     spread = _spread(circuit, tolerances)
     rng = np.random.default_rng(seed)
     factors = np.stack([_draw(rng, t, samples) for _, t in spread], axis=1)
@@ -295,7 +287,7 @@ def sensitivity(
     """
     import xarray
 
-    names, circuit = _listed(quantities), _noiseless(circuit)
+    names, circuit = _listed(quantities), circuit.noiseless()
     runs = Runs.plan(circuit, names, t_end, dt, solver)
     units = np.concatenate([np.ravel(x) for x in jax.tree.leaves(circuit.units)])
     base = jnp.asarray(flatten(circuit))

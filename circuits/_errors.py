@@ -33,3 +33,7 @@ class NetlistError(ValueError):
 
 def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class NetlistWarning(UserWarning):
+    """Something in a netlist that has no meaning here and was left out."""

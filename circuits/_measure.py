@@ -1,5 +1,6 @@
 """Figures read off waveforms, differentiable in the samples: x [saves] at times t [saves]."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -61,12 +62,22 @@ def frequency(t: Wave, x: Wave) -> Float[Array, ""]:
 
 
 def quality(t: Wave, x: Wave) -> Float[Array, ""]:
-    """Q of a ring-down: pi f over the rate at which the envelope of x falls.
+    """Q of a ring-down about 0: pi f over the rate at which the peaks of |x| fall.
 
-    The envelope is taken from the mean squares of both halves of the run: exact for whole
-    numbers of periods.
+    The rate is the slope of a straight line through the logarithms of the peaks (parabolas
+    through three samples). Infinite where it is within three of its standard errors of zero:
+    what does not fall visibly has no Q that the run could tell. NaN for less than 4 peaks.
     """
-    half = t.shape[0] // 2
-    early, late = rms(t[: half + 1], x[: half + 1]), rms(t[half:], x[half:])
-    rate = jnp.log(early / late) / (t[half] - t[0])
-    return jnp.pi * frequency(t, x) / rate
+    before, peak, after = jnp.abs(x[:-2]), jnp.abs(x[1:-1]), jnp.abs(x[2:])
+    is_peak = (peak >= before) & (peak > after)
+    bend = jnp.where(is_peak, before - 2 * peak + after, -1.0)
+    top = jnp.log(jnp.where(is_peak, peak - (before - after) ** 2 / (8 * bend), 1.0))
+    count = jnp.sum(is_peak, dtype=x.dtype)
+    offset = jnp.where(is_peak, t[1:-1] - jnp.sum(jnp.where(is_peak, t[1:-1], 0.0)) / count, 0.0)
+    spread = jnp.sum(offset**2)
+    slope = jnp.sum(offset * top) / spread
+    misfit = jnp.where(is_peak, top - jnp.sum(top) / count - slope * offset, 0.0)
+    error = jnp.sqrt(jnp.sum(misfit**2) / jnp.maximum(count - 2, 1) / spread)
+    falls = jnp.abs(slope) > 3 * jax.lax.stop_gradient(error)
+    found = jnp.where(falls, -jnp.pi * frequency(t, x) / jnp.where(falls, slope, 1.0), jnp.inf)
+    return jnp.where(count >= 4, found, jnp.nan)

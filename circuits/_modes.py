@@ -30,7 +30,7 @@ class CircuitModes(eqx.Module):
     """
 
     frequencies: Float[np.ndarray, " modes"]
-    """In Hz, 0 for what only decays."""
+    """Of the damped motion in Hz, 0 for what only decays."""
     rates: Float[np.ndarray, " modes"]
     """In 1/s, positive where the motion decays."""
     voltages: Complex[np.ndarray, "modes nodes"]
@@ -42,9 +42,14 @@ class CircuitModes(eqx.Module):
 
     @property
     def q_factors(self) -> Float[np.ndarray, " modes"]:
-        """pi f / rate, infinite without losses."""
+        """|s| / 2 rate of the pole s, which is omega_0 / 2 alpha; infinite without losses.
+
+        0 for what does not oscillate.
+        """
+        size = np.hypot(2 * np.pi * self.frequencies, self.rates)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.rates == 0, np.inf, np.pi * self.frequencies / self.rates)
+            found = np.where(self.rates == 0, np.inf, size / (2 * self.rates))
+        return np.where(self.frequencies > 0, found, 0.0)
 
     @property
     def stable(self) -> bool:

@@ -95,7 +95,10 @@ class Result:
         return make_ledger(self)
 
     def to_xarray(self) -> "xarray.Dataset":
-        """Node voltages [time, node], inductive currents [time, element] and the energy."""
+        """Node voltages [time, node], currents [time, element], the stored energy, and H.
+
+        H has the sources' term besides what is stored.
+        """
         import xarray
 
         circuit = self.circuit
@@ -105,7 +108,8 @@ class Result:
             {
                 "v": (("time", "node"), self._voltages(nodes), {"units": "V"}),
                 "i": (("time", "element"), currents, {"units": "A"}),
-                "energy": (("time",), self.energy, {"units": "J"}),
+                "energy": (("time",), self.stored_energy, {"units": "J", "long_name": "stored"}),
+                "hamiltonian": (("time",), self.energy, {"units": "J"}),
             },
             coords={
                 "time": ("time", self.t, {"units": "s"}),
@@ -172,7 +176,7 @@ class Result:
         elif path.suffix == ".csv":
             columns = [f"v({n})" for n in dataset.node.values]
             columns += [f"i({e})" for e in dataset.element.values]
-            table = np.column_stack([self.t, dataset.v, dataset.i, self.energy])
+            table = np.column_stack([self.t, dataset.v, dataset.i, dataset.energy])
             header = ",".join(f'"{c}"' for c in ["time", *columns, "energy"])
             np.savetxt(path, table, delimiter=",", header=header, comments="", fmt="%.12g")
         else:

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console, Group
 from rich.table import Table
 
-from physsim import AbstractHamiltonian, AbstractSolver, Inputs
+from physsim import AbstractHamiltonian, AbstractSolver, DivergenceError, Inputs
 
 from ._adjoint import ContinuousAdjoint
 from ._bptt import BPTT
@@ -44,6 +44,8 @@ class GradientReport:
     seconds: dict[str, float]
     agreements: tuple[Agreement, ...]
     names: tuple[str, ...]
+    failed: dict[str, str]
+    """Methods without a gradient, and why: echoes that lose their way."""
 
     def worst(self, method: str) -> float:
         """The largest relative error of a method over all groups."""
@@ -128,11 +130,17 @@ def compare_gradients(
     }
     if reference not in methods:
         raise ValueError(f"the reference {reference} must be one of {', '.join(methods)}")
-    values, gradients, seconds = {}, {}, {}
+    values, gradients, seconds, failed = {}, {}, {}, {}
     options = {"dt": dt, "num_steps": num_steps, "inputs": inputs, "targets": targets}
     for name, method in methods.items():
         start = time.perf_counter()
-        value, gradient = method(H, solver, y0, cost, **options)
+        try:
+            value, gradient = method(H, solver, y0, cost, **options)
+        except DivergenceError as error:
+            if name == reference:
+                raise
+            failed[name] = str(error)
+            continue
         values[name], gradients[name] = float(value), jax.block_until_ready(gradient)
         seconds[name] = time.perf_counter() - start
     names = H.parameter_names()
@@ -142,7 +150,7 @@ def compare_gradients(
         for name, gradient in gradients.items()
         for group, x in _groups(gradient, names).items()
     )
-    return GradientReport(reference, values, gradients, seconds, agreements, names)
+    return GradientReport(reference, values, gradients, seconds, agreements, names, failed)
 
 
 def _flatten(tree) -> np.ndarray:
@@ -154,6 +162,8 @@ def _groups(gradients: Gradients, names: tuple[str, ...]) -> dict[str, np.ndarra
     """Flat arrays: one a leaf of the Hamiltonian, then state, inputs and step."""
     groups, at = {}, 0
     for leaf in jax.tree.leaves(gradients.params):
+        if not leaf.size:
+            continue
         part = names[at : at + leaf.size]
         at += leaf.size
         groups[part[0] if leaf.size == 1 else f"{part[0]} .. {part[-1]}"] = np.ravel(leaf)

@@ -182,7 +182,7 @@ def test_bad_arguments_are_one_line_errors(run, tmp_path, arguments, message):
         (("iterations = 60", "iterations = 1.5"), "iterations must be int"),
         (('csv = "target.csv"', ""), "either netlist or csv"),
         (('t_end = "400n"', 't_end = "40u"'), "covers 0 to 1e-06 s"),
-        (("ReversibleAdjoint", "Magic"), "unknown gradient method"),
+        (("ReversibleAdjoint", "Magic"), "unknown method"),
     ],
 )
 def test_bad_tasks_are_one_line_errors(run, tmp_path, change, message):

@@ -37,7 +37,7 @@ def test_tanks_ring_down_with_their_quality_factors():
     found = np.sqrt((np.pi / slopes) ** 2 + 0.25)
     assert np.all(np.abs(found / Q - 1) < 1e-3), found
     # s^2 + s omega / Q + omega^2 (1 + R G) = 0, where R G = 1 / Q_L Q_C.
-    exact = np.sort(np.sqrt(Q**2 * (1 + np.array([0.0, 0.0, 1 / 9600])) - 0.25))
+    exact = np.sort(Q * np.sqrt(1 + np.array([0.0, 0.0, 1 / 9600])))
     np.testing.assert_allclose(np.sort(circuit.modes().q_factors), exact, rtol=1e-9)
 
 

@@ -138,5 +138,5 @@ def test_saved_waveforms_read_back(tmp_path):
         assert data.time.attrs["units"] == "s"
     table = np.genfromtxt(tmp_path / "a.csv", delimiter=",", names=True)
     np.testing.assert_allclose(table["vn3"], result.v("n3"), rtol=1e-11)
-    with pytest.raises(ValueError, match=r"\.nc or \.csv"):
+    with pytest.raises(ValueError, match=r"\.nc, \.csv or \.raw"):
         result.save(tmp_path / "a.mat")

@@ -56,5 +56,5 @@ def test_the_measured_functions_are_the_methods_own():
     options = {"dt": 0.1, "num_steps": 5, "inputs": problem.inputs, "targets": problem.targets}
     checked = make_problem(*arguments, 0.1, 5, problem.inputs, problem.targets)
     value, _ = learning.ReversibleAdjoint()(*arguments, **options)
-    same, _ = METHODS["ReversibleAdjoint"](checked)
+    same, *_ = METHODS["ReversibleAdjoint"](checked)
     assert float(value) == float(same)

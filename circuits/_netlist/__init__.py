@@ -1,7 +1,7 @@
 """The netlist language."""
 
+from .._errors import NetlistWarning as NetlistWarning
 from ._netlist import Netlist as Netlist
-from ._options import NetlistWarning as NetlistWarning
 from ._parse import parse_netlist as parse_netlist
 from ._parse import read_netlist as read_netlist
 from ._tran import Ac as Ac

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from lark import Token, Tree
 
-from .._errors import Location, NetlistError
+from .._errors import Location, NetlistError, NetlistWarning
 from ._expression import value_of
 from ._kinds import Line
 from ._lines import Card, Fault, faults_of
@@ -25,10 +25,6 @@ _WITHOUT_MEANING = frozenset([
     "post", "ramptime", "reltol", "rseed", "rshunt", "savecurrents", "scale", "seed", "seedinfo",
     "sparse", "srcsteps", "tnom", "trtol", "trytocompact", "vntol", "warn", "width", "xmu",
 ])  # fmt: skip
-
-
-class NetlistWarning(UserWarning):
-    """Something in a netlist that has no meaning here and was left out."""
 
 
 def temperature(temps: Iterable[Line], options: Iterable[Line], names: Mapping[str, float]):

@@ -99,7 +99,7 @@ class _Checked:
 def _of_netlist(path, measure, integrator_name, t_end, dt) -> _Checked:
     from ._experiment import check_experiment
 
-    circuit = load_circuit(path)
+    circuit = load_circuit(path).noiseless()
     solver = circuit.default_solver if integrator_name is None else integrator(integrator_name)
     experiment = check_experiment(circuit, measure, solver, t_end, dt)
     stop = float(experiment.times[-1])
@@ -160,6 +160,8 @@ def _compare(checked: _Checked, epsilon: float | None):
         else:
             usable[name] = method
     report = learning.compare_gradients(*checked.arguments, **checked.options, methods=usable)
+    for name, why in report.failed.items():
+        console.print(f"without {name}: {why}", style="yellow", highlight=False)
     for table in report.tables(checked.circuit.units):
         console.print(table)
     return report

@@ -15,6 +15,8 @@ _REVERSAL = {
     "L": ("flux phi, current", "stays", "phi^2 / 2L"),
     "B": ("phase, current", "stays", "U(phi)"),
     "I": ("current I(t)", "runs backward in time", "I(t) phi"),
+    "V": ("voltage V(t)", "flips, runs backward in time", ""),
+    "R": ("", "loses energy either way", ""),
 }
 
 
@@ -29,17 +31,37 @@ def hamiltonian(
     """
     circuit = load_circuit(netlist)
     show = sympy.latex if latex else sympy.sstr
-    console.print(f"[bold]{circuit.netlist.title}[/bold]")
-    console.print(f"\nH = {show(circuit.expr)}\n", highlight=False, soft_wrap=True, markup=False)
-    for left, right in circuit.equations():
+    energy, equations, definitions = _symbols(circuit)
+    console.print(circuit.netlist.title, style="bold", markup=False)
+    console.print(f"\nH = {show(energy)}\n", highlight=False, soft_wrap=True, markup=False)
+    for left, right in equations:
         console.print(f"d{left}/dt = {show(right)}", highlight=False, soft_wrap=True, markup=False)
     console.print()
-    if circuit.tree.link_capacitors:
-        console.print("S_a_b is the entry (a, b) of the inverse of the capacitance matrix")
-        console.print(show(circuit.capacitance_matrix), highlight=False, markup=False)
+    for entries, matrix in definitions:
+        console.print(f"{entries} of the inverse of", highlight=False, markup=False)
+        console.print(show(matrix), highlight=False, markup=False)
         console.print()
     console.print(_element_table(circuit))
     console.print(_unit_table(circuit))
+
+
+def _symbols(circuit):
+    """(energy, equations, what entries of inverses stand for): canonical where there are no losses,
+    sources of voltage and coupled coils, else with dissipation and ports."""
+    import circuits
+
+    try:
+        energy, equations = circuit.expr, circuit.equations()
+    except circuits.NetlistError:
+        form = circuit.port_hamiltonian()
+        named = [(f"{sorted(map(str, e.free_symbols))}: entries", m) for e, m in form.definitions]
+        return form.energy, form.equations(), named
+    linked = circuit.tree.link_capacitors
+    return (
+        energy,
+        equations,
+        [("S_a_b: entry (a, b)", circuit.capacitance_matrix)] if linked else [],
+    )
 
 
 def _element_table(circuit) -> Table:
@@ -47,9 +69,22 @@ def _element_table(circuit) -> Table:
     for column in ("element", "nodes", "energy", "state", "under the flip"):
         table.add_column(column)
     for element in circuit.netlist.elements[:60]:
-        state, flip, energy = _REVERSAL[element.name[0].upper()]
+        state, flip, energy = _reversal(element)
         table.add_row(element.name, " ".join(element.nodes), energy, state, flip)
     return table
+
+
+def _reversal(element) -> tuple[str, str, str]:
+    import circuits
+
+    if isinstance(element, circuits.NonlinearResistor):
+        return _REVERSAL["R"]
+    if isinstance(element, circuits.NonlinearCapacitor):
+        return ("charge, voltage", "flips", "U(Q)")
+    if isinstance(element, circuits.Gyrator | circuits.Transformer):
+        gyrates = isinstance(element, circuits.Gyrator)
+        return ("", "its resistance flips" if gyrates else "stays", "")
+    return _REVERSAL[element.name.split(".")[-1][0].upper()]
 
 
 def _unit_table(circuit) -> Table:

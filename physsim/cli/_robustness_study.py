@@ -90,7 +90,14 @@ class Study:
 
     @property
     def fit(self) -> bool:
-        return bool(self.base.best[0] >= learning.FIT)
+        return bool(self.base.best[0] >= learning.FIT) and self.trains
+
+    @property
+    def trains(self) -> bool:
+        """Whether training by the machine's echoes lowers the loss, if the true gradient does."""
+        if "machine" not in self.losses or not self.losses["exact"] < self.losses["before"]:
+            return True
+        return self.losses["machine"] < self.losses["before"]
 
     @property
     def verdict(self) -> str:

@@ -29,7 +29,12 @@ def verdict(study: Any) -> str:
         f"{study.epsilon:.2g}, {_whose(study)} has a gradient with a cosine of {cosine:.4f} to the "
         f"true one and {_ratio(study):.2f} of its length."
     ]
-    if not study.fit or study.blame:
+    if not study.trains:
+        parts.append(
+            "Though its gradient points the right way at the start, training by its echoes does "
+            "not lower the loss: this nudge is too large for what it meets on its way."
+        )
+    elif not study.fit or study.blame:
         parts.append(_why(study))
     parts.append(_training(study.losses))
     parts.append(_limits(study))
