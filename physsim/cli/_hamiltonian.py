@@ -56,12 +56,9 @@ def _symbols(circuit):
         form = circuit.port_hamiltonian()
         named = [(f"{sorted(map(str, e.free_symbols))}: entries", m) for e, m in form.definitions]
         return form.energy, form.equations(), named
-    linked = circuit.tree.link_capacitors
-    return (
-        energy,
-        equations,
-        [("S_a_b: entry (a, b)", circuit.capacitance_matrix)] if linked else [],
-    )
+    if not circuit.tree.link_capacitors:
+        return energy, equations, []
+    return energy, equations, [("S_a_b: entry (a, b)", circuit.capacitance_matrix)]
 
 
 def _element_table(circuit) -> Table:
