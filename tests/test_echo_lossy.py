@@ -71,7 +71,7 @@ MATRIX = np.array([[0.3, 0.1, 0.0], [0.1, 0.2, -0.05], [0.0, -0.05, 0.1]])
     "losses", [{"conductance": 0.1}, {"conductance": MATRIX}], ids=["uniform", "matrix"]
 )
 @pytest.mark.parametrize(
-    "solver", [physsim.SRKN11b(), physsim.StormerVerlet()], ids=lambda s: s.name
+    "solver", [physsim.SRKN6b(), physsim.StormerVerlet()], ids=lambda s: s.name
 )
 def test_reversible_adjoint_of_lossy_systems(losses, solver):
     H = physsim.damped(chain(), **losses)
@@ -209,7 +209,7 @@ def test_circuits_with_resistors_train():
     found, exact = both(
         ReversibleAdjoint(),
         circuit.hamiltonian,
-        circuit.default_solver,
+        physsim.Yoshida4(),
         circuit.initial_state,
         5e-9 / circuit.scales.time,
         lambda H, y, u, target: (readout(H, y, u) - target) ** 2,
