@@ -27,3 +27,15 @@ autodoc_default_options = {"members": True, "imported-members": True, "show-inhe
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
+
+
+def _escape_bars(app, what, name, obj, options, lines):
+    """|x| in docstrings is an absolute value, not a substitution."""
+    for k, line in enumerate(lines):
+        parts = line.split("`")
+        parts[::2] = [part.replace("|", r"\|").replace("*", r"\*") for part in parts[::2]]
+        lines[k] = "`".join(parts)
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", _escape_bars)
