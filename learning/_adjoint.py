@@ -40,14 +40,22 @@ def _continuous(problem: Problem, method: ContinuousAdjoint):
 
         The step is an argument of the field, so the adjoint also gives the derivative by dt.
         """
+        # A flat list: diffrax can't differentiate by trees with empty tuples in them, such as
+        # the inductors of a circuit that has none.
+        arrays, rest = eqx.partition((H, drive, held, k, dt), eqx.is_array)
+        leaves, tree = jax.tree.flatten(arrays)
+
+        def field(s, y, leaves):
+            return _field(s, y, eqx.combine(jax.tree.unflatten(tree, leaves), rest))
+
         solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(_field),
+            diffrax.ODETerm(field),
             diffrax.Dopri8(),
             0.0,
             1.0,
             1.0,
             y,
-            (H, drive, held, k, dt),
+            leaves,
             stepsize_controller=diffrax.PIDController(method.rtol, method.atol),
             adjoint=diffrax.BacksolveAdjoint(),
             max_steps=method.max_steps,

@@ -1,0 +1,68 @@
+"""Comparing gradients of lossy circuits: methods that have none are named, the others compared."""
+
+import pytest
+
+import circuits
+import learning
+import physsim
+
+RC = """a source across a capacitor, and a low-pass
+V1 a 0 SIN(0 1 1meg)
+C1 a 0 1n
+R1 a b 100
+C2 b 0 1n
+"""
+OVERDAMPED = """a charge that is lost within a few steps
+C1 a 0 1n ic=1
+R1 a 0 2
+L1 a 0 1u
+"""
+
+
+def compared(text, steps):
+    circuit = circuits.loads(text)
+    readout = circuit.readout(f"v({'b' if 'b 0' in text else 'a'})")
+    methods = {
+        name: getattr(learning, name)()
+        for name in ("ReversibleAdjoint", "BPTT", "ContinuousAdjoint")
+    }
+    return learning.compare_gradients(
+        circuit.hamiltonian,
+        physsim.SRKN6b(),
+        circuit.initial_state,
+        lambda H, y, u, target: readout(H, y, u) ** 2,
+        dt=0.02,
+        num_steps=steps,
+        inputs=circuit.drive,
+        methods=methods,
+    )
+
+
+def test_a_circuit_without_inductors():
+    report = compared(RC, 40)
+    assert not report.failed
+    assert report.worst("ReversibleAdjoint") <= 1e-9
+    assert report.worst("ContinuousAdjoint") <= 1e-4
+
+
+def test_an_echo_that_is_lost_leaves_the_others():
+    report = compared(OVERDAMPED, 300)
+    assert set(report.failed) == {"ReversibleAdjoint"}
+    assert "missed the start" in report.failed["ReversibleAdjoint"]
+    assert set(report.gradients) == {"BPTT", "ContinuousAdjoint"}
+    assert report.worst("ContinuousAdjoint") <= 1e-4
+
+
+def test_a_reference_that_is_lost_is_an_error():
+    circuit = circuits.loads(OVERDAMPED)
+    with pytest.raises(physsim.DivergenceError, match="missed the start"):
+        learning.compare_gradients(
+            circuit.hamiltonian,
+            physsim.SRKN6b(),
+            circuit.initial_state,
+            lambda H, y, u, target: y.p[0] ** 2,
+            dt=0.02,
+            num_steps=300,
+            methods={"ReversibleAdjoint": learning.ReversibleAdjoint()},
+            reference="ReversibleAdjoint",
+        )
