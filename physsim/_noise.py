@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from ._damping import AbstractDamped, AbstractRelaxation
+from ._damping import AbstractDamped
+from ._relaxation import AbstractRelaxation
 from ._types import PhaseState
 
 
