@@ -3,8 +3,6 @@
 import copy
 import dataclasses
 import functools
-import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -24,13 +22,9 @@ from physsim import (
     Newton,
     PhaseState,
     default_solver,
-    expected_step_error,
     fastest_decay,
     fastest_frequency,
-    integrate,
-    step_error,
     suggest_dt,
-    symbolic,
 )
 
 from ._ac import ac, admittance, impedance, transfer
@@ -46,14 +40,15 @@ from ._netlist import Netlist, parse_netlist, read_netlist
 from ._noise_spectrum import noise
 from ._normal_tree import NormalTree
 from ._operating_point import OperatingPoint, operating_point
-from ._plan import Plan, aligned, make_plan, seconds
+from ._plan import seconds
 from ._port_hamiltonian import PortHamiltonian, port_hamiltonian
 from ._quantities import Scales
 from ._readout import Readout
 from ._report import make_report
 from ._result import Result
 from ._scales import choose_scales
-from ._sources import SourceDrive, evaluate, rhythm_of, shortest_time
+from ._sources import SourceDrive, evaluate, shortest_time
+from ._transient import Transient
 from ._values import with_values
 
 if TYPE_CHECKING:
@@ -344,92 +339,15 @@ class Circuit:
         """
         solver = self.default_solver if solver is None else solver
         stop = None if t_end is None else seconds(t_end, "t_end")
-        plan_for = functools.partial(make_plan, self.netlist.tran, stop)
-        run = functools.partial(self._run, solver, seed=seed, progress=progress)
+        run = Transient(self, solver, stop, save_every, seed, progress)
         try:
-            if dt is None:
-                return self._resolved(solver, plan_for, save_every, run, stop)
-            step = self._aligned(seconds(dt, "dt"), stop)
-            plan = plan_for(step, save_every, every_step=True)
-            result = run(plan)
+            return run.resolved() if dt is None else run.with_steps_of(seconds(dt, "dt"))
         except DivergenceError as error:
             raise error.in_units(self.scales.time, "s") from None
-        self._warn(solver, self._step_error(solver, result, plan), _ROUGH)
-        return result
-
-    def _run(self, solver, plan: Plan, *, seed: int, progress: bool, throw: bool = True) -> Result:
-        noisy = getattr(self.hamiltonian, "temperature", None) is not None
-        solution = integrate(
-            self.hamiltonian,
-            solver,
-            self.y0,
-            dt=plan.dt / self.scales.time,
-            num_steps=plan.num_steps,
-            inputs=self.drive,
-            save_every=plan.save_every,
-            key=jax.random.key(seed) if noisy else None,
-            progress=progress,
-            throw=throw,
-        )
-        return Result(self, solution, start=plan.start)
-
-    def _resolved(self, solver, plan_for, save_every, run, stop) -> Result:
-        """The run with the longest step, of a falling series, that is accurate."""
-        dt = self.suggest_dt(solver)
-        whole = plan_for(dt, save_every)
-        dt = min(dt, whole.dt * whole.num_steps / _FEWEST_STEPS)
-        target = _SLACK * expected_step_error(solver, _reference_angle(solver)) + _FLOOR
-        error, plan = math.inf, plan_for(dt, save_every)
-        for _ in range(_REFINEMENTS):
-            plan = plan_for(self._aligned(dt, stop), save_every)
-            result = run(plan, throw=False)
-            error = self._step_error(solver, result, plan)
-            if error <= target:
-                return result
-            factor = (error / target) ** (1 / (solver.order + 1))
-            dt = plan.dt / min(max(factor, 1.3), 8.0)
-        self._warn(solver, error, target)
-        return run(plan)
-
-    def _aligned(self, dt: float, stop: float | None) -> float:
-        """`dt`, shortened so that corners of waveforms fall between steps."""
-        corners = [t for signal in self.signals for t in rhythm_of(signal.waveform)]
-        if not corners:
-            return dt
-        tran = self.netlist.tran
-        ends = [stop] if stop is not None else []
-        if tran is not None:
-            ends += [tran.stop, tran.step] if stop is None else [tran.step]
-        return aligned(dt, [*corners, *ends])
-
-    def _step_error(self, solver, result: Result, plan: Plan) -> float:
-        dt = plan.dt / self.scales.time
-        return step_error(self.hamiltonian, solver, result.solution, dt, self.drive)
-
-    def _warn(self, solver, error: float, limit: float) -> None:
-        if error > limit:
-            warnings.warn(
-                f"steps of {solver.name} are off by {error:.1g} of the waveform each: reduce dt",
-                stacklevel=3,
-            )
 
 
-# A step may err this much more than the same step of a harmonic oscillator ...
-_SLACK = 10.0
-# ... or by this part of the waveform, below which no step is shortened.
-_FLOOR = 1e-9
-_ROUGH = 1e-3
-_REFINEMENTS = 12
-_FEWEST_STEPS = 50
 _STIFF = 30.0
 _MAX_IMPLICIT = 128
-
-
-def _reference_angle(solver: AbstractSolver) -> float:
-    """omega dt at the step that is suggested for a linear circuit."""
-    q, p = sympy.symbols("q p")
-    H = symbolic(p**2 / 2 + q**2 / 2, q=[q], p=[p])
-    return round(suggest_dt(H, solver, PhaseState(jnp.ones(1), jnp.zeros(1))), 6)
 
 
 def load(path: str | Path) -> Circuit:

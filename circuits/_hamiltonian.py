@@ -13,7 +13,6 @@ coordinates of `Route`,
     G = K_RC^T Y K_RC,   R = R_t - R_t K_RR^T Y K_RR R_t,   N = R_t K_RR^T Y K_RC.
 """
 
-import copy
 from typing import final
 
 import equinox as eqx
@@ -29,6 +28,7 @@ from physsim import (
     InverseQuadratic,
     NetworkHamiltonian,
     SignedIncidence,
+    with_parts,
 )
 
 from ._reactive import ReactiveNetwork
@@ -326,10 +326,8 @@ class CircuitHamiltonian(AbstractDamped):
         return super().prepare()
 
     def with_inverses(self):
-        seen = copy.copy(self)
-        parts = tuple(part.with_inverse() for part in self.kinetic_parts)
-        object.__setattr__(seen, "kinetic_parts", parts)
-        return seen
+        inverted = tuple(part.with_inverse() for part in self.kinetic_parts)
+        return with_parts(self, kinetic_parts=inverted)
 
     def parameter_names(self):
         parts = (*self.kinetic_parts, *self.potential_parts)

@@ -1,12 +1,11 @@
 """The lossless part of a circuit that has sources of voltage, or resistors."""
 
-import copy
 from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
 
-from physsim import AbstractEnergy, AbstractSeparableHamiltonian
+from physsim import AbstractEnergy, AbstractSeparableHamiltonian, with_parts
 
 from ._route import Route
 
@@ -81,11 +80,11 @@ class ReactiveNetwork(AbstractSeparableHamiltonian):
         return _padded(dp[:count], dp)
 
     def prepare(self):
-        prepared = copy.copy(self)
-        for name in ("kinetic_parts", "potential_parts"):
-            parts = tuple(part.prepare() for part in getattr(self, name))
-            object.__setattr__(prepared, name, parts)
-        return prepared
+        return with_parts(
+            self,
+            kinetic_parts=tuple(part.prepare() for part in self.kinetic_parts),
+            potential_parts=tuple(part.prepare() for part in self.potential_parts),
+        )
 
     def parameter_names(self):
         parts = (*self.kinetic_parts, *self.potential_parts)

@@ -43,6 +43,7 @@ from ._modes import Modes as Modes
 from ._modes import normal_modes as normal_modes
 from ._modes import operating_point as operating_point
 from ._network import NetworkHamiltonian as NetworkHamiltonian
+from ._network import with_parts as with_parts
 from ._parity import Parity as Parity
 from ._parity import reversed_parameters as reversed_parameters
 from ._progress import progress_bar as progress_bar

@@ -1,13 +1,15 @@
 """Hamiltonians of networks: sums of element energies."""
 
 import copy
-from typing import final
+from typing import TypeVar, final
 
 import equinox as eqx
 import jax.numpy as jnp
 
 from ._element import AbstractEnergy
 from ._hamiltonian import AbstractSeparableHamiltonian
+
+Network = TypeVar("Network", bound=AbstractSeparableHamiltonian)
 
 
 @final
@@ -52,18 +54,15 @@ class NetworkHamiltonian(AbstractSeparableHamiltonian):
         return -_sum(part.slope(q, u) for part in self.potential_parts)
 
     def prepare(self):
-        # A copy: to build a module from scratch, equinox looks at every coordinate's name.
-        prepared = copy.copy(self)
-        for name in ("kinetic_parts", "potential_parts"):
-            parts = tuple(part.prepare() for part in getattr(self, name))
-            object.__setattr__(prepared, name, parts)
-        return prepared
+        return with_parts(
+            self,
+            kinetic_parts=tuple(part.prepare() for part in self.kinetic_parts),
+            potential_parts=tuple(part.prepare() for part in self.potential_parts),
+        )
 
     def with_inverses(self):
-        seen = copy.copy(self)
-        parts = tuple(part.with_inverse() for part in self.kinetic_parts)
-        object.__setattr__(seen, "kinetic_parts", parts)
-        return seen
+        inverted = tuple(part.with_inverse() for part in self.kinetic_parts)
+        return with_parts(self, kinetic_parts=inverted)
 
     def parameter_names(self):
         parts = (*self.kinetic_parts, *self.potential_parts)
@@ -74,6 +73,17 @@ class NetworkHamiltonian(AbstractSeparableHamiltonian):
         lines += [f"  T: {part.describe()}" for part in self.kinetic_parts]
         lines += [f"  V: {part.describe()}" for part in self.potential_parts]
         return "\n".join(lines)
+
+
+def with_parts(network: Network, **parts: tuple[AbstractEnergy, ...]) -> Network:
+    """A copy of a network with other parts of its energy, by the names of the fields.
+
+    To build a module from scratch, equinox would look at every coordinate's name.
+    """
+    other = copy.copy(network)
+    for name, new in parts.items():
+        object.__setattr__(other, name, new)
+    return other
 
 
 def _no_inputs(x):
