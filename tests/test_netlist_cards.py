@@ -202,3 +202,10 @@ def test_a_title_card_counts_where_the_first_line_is_empty():
 def test_a_file_without_elements_is_refused(text):
     with pytest.raises(NetlistError, match=r"^<netlist>:1:1: there are no elements"):
         parse_netlist(text)
+
+
+def test_a_title_that_looks_like_an_element_is_warned_of():
+    with pytest.warns(NetlistWarning, match=r"deck.cir:1: .*'C1 a 0 1n ic=1'"):
+        netlist = parse_netlist("C1 a 0 1n ic=1\nL1 a 0 1u\nC2 a 0 2n", "deck.cir")
+    assert [e.name for e in netlist.elements] == ["L1", "C2"]
+    parse_netlist("LC ladder of 1000 sections\nL1 a 0 1u\nC2 a 0 2n")

@@ -2,10 +2,12 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from physsim.cli import main
+from physsim.cli._robustness_study import Study
 
 NETLISTS = {
     "rlc.cir": "lossy\nC1 out 0 1n ic=1\nL1 out 0 1u\nRLOSS out 0 100\n.end\n",
@@ -80,3 +82,20 @@ def test_what_is_wrong_is_named(tmp_path, monkeypatch, capsys, options, message)
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("losses", "trains"),
+    [
+        ({"before": 0.13, "exact": 1e-4, "machine": 0.15}, False),
+        ({"before": 0.13, "exact": 1e-4, "machine": float("nan")}, False),
+        ({"before": 0.13, "exact": 1e-4, "machine": 1e-3}, True),
+        ({"before": 0.13, "exact": 0.2, "machine": 0.2}, True),
+        ({}, True),
+    ],
+)
+def test_a_machine_whose_training_raises_the_loss_is_unfit(losses, trains):
+    base = SimpleNamespace(best=[1.0])
+    study = SimpleNamespace(losses=losses, base=base, trains=trains)
+    assert Study.trains.fget(study) is trains
+    assert Study.fit.fget(study) is trains
