@@ -26,7 +26,11 @@ autodoc_default_options = {"members": True, "imported-members": True, "show-inhe
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"
+# Notebooks run anew where their code has changed; the cache is in _build.
+nb_execution_mode = "cache"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
 
 
 def _escape_bars(app, what, name, obj, options, lines):

@@ -28,6 +28,7 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 150,
 }
+"""Settings of matplotlib, for `plt.rcParams.update` in a notebook; `style` is for one plot."""
 
 ABOVE: dict[str, Any] = {
     "loc": "lower left",
