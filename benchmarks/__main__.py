@@ -18,6 +18,7 @@ from . import (  # noqa: E402
     echo,
     exactness,
     hssm,
+    long_memory,
     overhead,
     parallel,
     report,
@@ -38,6 +39,7 @@ PARTS = {
     "transients": transients,
     "stages": stages,
     "hssm": hssm,
+    "long_memory": long_memory,
     "parallel": parallel,
 }
 

@@ -12,7 +12,7 @@ _BINARY = b"Binary:\n"
 _LINES_SHOWN = 8
 
 
-class NgspiceError(RuntimeError):
+class NgspiceError(OSError):
     """ngspice is missing, refuses the deck, or does not finish."""
 
 

@@ -69,6 +69,7 @@ from ._hssm import parallel_states as parallel_states
 from ._hssm import run_core as run_core
 from ._hssm import stack_gradient as stack_gradient
 from ._hssm import subsampling as subsampling
+from ._hssm import trained_stack as trained_stack
 from ._identification import GreyBox as GreyBox
 from ._identification import Identified as Identified
 from ._identification import IdentifyError as IdentifyError
@@ -110,6 +111,7 @@ from ._parallel import Trajectory as Trajectory
 from ._parallel import Windowed as Windowed
 from ._parallel import choose_solver as choose_solver
 from ._parallel import solve as solve
+from ._ppg_dalia import load_ppg_dalia as load_ppg_dalia
 from ._reconstruction import NETWORKS as NETWORKS
 from ._reconstruction import SYSTEMS as SYSTEMS
 from ._reconstruction import AbstractReconstruction as AbstractReconstruction

@@ -257,6 +257,19 @@ def _save(checkpoint: Checkpoint, metrics: MetricsFile | None, state: StackState
     checkpoint.save(state)
 
 
+def trained_stack(stack: Stack, optimiser: Any, checkpoint: Checkpoint) -> Stack:
+    """The best stack so far of the training that keeps `checkpoint`.
+
+    `stack` and `optimiser` are those it began with. Raises `ValueError` where nothing is kept, or
+    of another training.
+    """
+    arrays, rest = eqx.partition(stack, eqx.is_inexact_array)
+    kept, origin = checkpoint.load(_first_state(arrays, optimiser))
+    if kept is None:
+        raise ValueError(origin)
+    return eqx.combine(kept.best, rest)
+
+
 def stack_gradient(stack: Stack, data: SeriesData, sweep: AbstractSweep) -> Stack:
     """The gradient of the mean loss of all `data`, in the shape of the stack; no dropout."""
     _check_fit(stack, data)

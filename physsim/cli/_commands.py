@@ -14,8 +14,10 @@ from . import _modes as _modes
 from . import _noise as _noise
 from . import _op as _op
 from . import _reconstruct as _reconstruct
+from . import _report as _report
 from . import _robustness as _robustness
 from . import _simulate as _simulate
 from . import _sweep as _sweep
+from . import _tank_deck as _tank_deck
 from . import _timescales as _timescales
 from . import _train as _train

@@ -24,7 +24,7 @@ def compare(
 
         physsim compare out
     """
-    results = [_load(path) for folder in folders for path in _results(folder)]
+    results = [read_result(path) for folder in folders for path in _results(folder)]
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for result in results:
         key = (result["config"], result["model"]["unit"], result["method"])
@@ -63,12 +63,19 @@ def _results(folder: Path) -> list[Path]:
     return found
 
 
-def _load(path: Path) -> dict[str, Any]:
+def read_result(path: Path) -> dict[str, Any]:
+    """What `physsim train` wrote of one seed."""
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        return {key: result[key] for key in _NEEDED} | {result["metric"]: result[result["metric"]]}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        missing = [key for key in (*_NEEDED, result["metric"]) if key not in result]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not a result of `physsim train` ({error})") from error
+    if missing:
+        raise ValueError(f"{path}: not a result of `physsim train`: no {', '.join(missing)}")
+    return result
 
 
-_NEEDED = ("config", "method", "model", "metric", "epochs", "seconds", "interrupted")
+_NEEDED = (
+    "config", "method", "seed", "data", "model", "gradient", "training",
+    "metric", "epochs", "seconds", "interrupted",
+)  # fmt: skip

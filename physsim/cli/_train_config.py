@@ -13,6 +13,8 @@ from ._schema import Key, check_table, unknown
 METHODS = ("BPTT", "RHEL", "ReversibleAdjoint", "fused")
 UNITS = ("linear", "nonlinear")
 TASKS = ("adding", "recall", "copy", "phase", "heart_rate")
+PPG = "ppg_dalia"
+_UNITLESS = ("adding", "recall", "copy", "phase")
 PRECISIONS = ("float32", "float64")
 SPLITS = ("random", "archive")
 
@@ -77,22 +79,30 @@ class TrainConfig:
         return f"{self.path.stem}_{self.gradient['method']}"
 
     def splits(self, seed: int):
-        """Training, validation and test series, standardised."""
+        """Training, validation and test series; measured ones are standardised."""
         import learning
 
         name = self.data["set"]
         if name in TASKS:
             splits = learning.split(self._task(seed), seed)
+        elif name == PPG:
+            data = learning.load_ppg_dalia(self._folder(), self.data["steps"])
+            splits = learning.split(data, seed)
         else:
-            given = self.data["folder"]
-            folder = self.path.parent / given if given else learning.shipped_archive()
-            train, test = learning.load_archive(folder, name)
+            train, test = learning.load_archive(self._folder(), name)
             if self.data["split"] == "archive":
                 splits = learning.split_archive(train, test, seed)
             else:
                 splits = learning.split(learning.joined(train, test), seed)
-        splits = learning.standardise(splits)
+        # Tasks of memory come in numbers near 1; standardised, noise would drown their rare events.
+        splits = splits if name in _UNITLESS else learning.standardise(splits)
         return splits.map(learning.with_time) if self.data["time_channel"] else splits
+
+    def _folder(self) -> Path:
+        import learning
+
+        given = self.data["folder"]
+        return self.path.parent / given if given else learning.shipped_archive()
 
     def _task(self, seed: int):
         import learning
@@ -212,8 +222,16 @@ def _check(config: TrainConfig) -> None:
         raise ValueError(f"{path}: [training] learning_rate must be above 0 and at most 1")
     if not config.model["dropout"] < 1:
         raise ValueError(f"{path}: [model] dropout must be below 1")
+    _check_data(config)
     _check_step(config)
     _check_unit(config)
+
+
+def _check_data(config: TrainConfig) -> None:
+    if config.data["set"] == PPG and not config.data["folder"]:
+        raise ValueError(
+            f"{config.path}: [data] folder: say where S1.npz, S2.npz, ... of PPG-DaLiA are"
+        )
 
 
 def _check_step(config: TrainConfig) -> None:

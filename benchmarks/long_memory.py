@@ -1,0 +1,120 @@
+"""Memory over 2000 steps: recurrent units trained by echoes, and a GRU by backpropagation."""
+
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import learning
+
+_TASKS = {
+    "recall": learning.recall_task,
+    "phase": learning.phase_task,
+    "adding": learning.adding_task,
+}
+_RATES = {"HRU, RHEL": (1e-2,), "GRU, BPTT": (1e-2, 3e-3)}
+_BLOCKS, _HIDDEN, _MODES, _BATCH, _COUNT = 2, 16, 32, 32, 300
+
+
+@final
+class GRU(eqx.Module):
+    """A gated recurrent unit, and a linear read-out of its last state."""
+
+    encoder: learning.Projection
+    """Not used: its shape tells the channels."""
+    cell: eqx.nn.GRUCell
+    decoder: learning.Projection
+
+
+@final
+class Backpropagation(learning.AbstractSweep):
+    """Through all steps of a GRU; outputs are read at the end."""
+
+    def features(self, stack, x, reading, starts, keeps):
+        raise NotImplementedError("a GRU has no blocks")
+
+    def __call__(self, stack, x, reading, *, starts=None, key=None):
+        step = jax.vmap(stack.cell)
+
+        first = jnp.zeros((x.shape[2], stack.cell.hidden_size), x.dtype)
+        signals = jnp.transpose(x, (1, 2, 0))
+        last, _ = jax.lax.scan(lambda state, now: (step(now, state), None), first, signals)
+        return stack.decoder(last.T[:, None])
+
+
+def measure(quick: bool) -> dict[str, list[dict]]:
+    lag, epochs, seeds = (200, 10, 1) if quick else (2_000, 60, 3)
+    rows = []
+    for task in _TASKS:
+        for model, rates in _RATES.items():
+            for rate in rates:
+                rows.append(_row(task, model, rate, lag, epochs, seeds))
+                print(" ", rows[-1], flush=True)
+    return {"rows": rows}
+
+
+def _row(task: str, model: str, rate: float, lag: int, epochs: int, seeds: int) -> dict[str, Any]:
+    fits = [_fit(task, model, rate, lag, epochs, seed) for seed in range(seeds)]
+    return {
+        "task": task, "lag": lag, "model": model, "learning rate": rate,
+        "parameters": fits[0][0], "guessing": fits[0][1],
+        **{f"seed {i}": score for i, (_, _, score, _) in enumerate(fits)},
+        "s an epoch": float(np.mean([seconds for *_, seconds in fits])) / epochs,
+    }  # fmt: skip
+
+
+def _fit(task: str, model: str, rate: float, lag: int, epochs: int, seed: int):
+    """(parameters, mean square of guessing the mean, of the model on test series, seconds)."""
+    splits = learning.split(_TASKS[task](_COUNT, lag, seed), seed)
+    shape = learning.StackShape(
+        splits.train.x.shape[1], splits.train.outputs, _BLOCKS, _HIDDEN, _MODES
+    )
+    key = jax.random.key(seed)
+    stack: Any = learning.make_stack(shape, learning.make_linear_hru, key=key)
+    size = _parameters(stack)
+    sweep: learning.AbstractSweep = learning.LayerSweep(learning.RHEL())
+    if model == "GRU, BPTT":
+        stack, sweep = _gru(shape, size, key), Backpropagation()
+    fit = learning.fit_stack(
+        learning.cast(stack, "float32"), splits, sweep=sweep,
+        optimiser=optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate)),
+        epochs=epochs, batch_size=_BATCH, seed=seed, progress=False,
+    )  # fmt: skip
+    mean = splits.train.targets.mean(0)
+    guess = float(((splits.test.targets - mean) ** 2).mean())
+    trained = (stack.cell, stack.decoder) if isinstance(stack, GRU) else stack
+    return _parameters(trained), guess, -fit.test_score, fit.epochs[-1].seconds
+
+
+def _gru(shape: learning.StackShape, size: int, key) -> GRU:
+    """The widest with at most `size` parameters."""
+    width = 1
+    while 3 * (width + 1) * (width + 1 + shape.signals + 1) + shape.outputs * width < size:
+        width += 1
+    keys = jax.random.split(key)
+    return GRU(
+        learning.Projection(jnp.eye(shape.signals), jnp.zeros(shape.signals)),
+        eqx.nn.GRUCell(shape.signals, width, key=keys[0]),
+        learning.make_projection(width, shape.outputs, key=keys[1]),
+    )
+
+
+def _parameters(model) -> int:
+    return sum(x.size for x in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)))
+
+
+def table(result: dict) -> str:
+    """Markdown: mean square errors on test series."""
+    rows = result["rows"]
+    heads = list(rows[0])
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for row in rows:
+        lines.append("| " + " | ".join(_text(row[head]) for head in heads) + " |")
+    return "\n".join(lines)
+
+
+def _text(value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
