@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env ngspice demo test lint docs bench lock clean
+.PHONY: help env ngspice chromium demo test lint docs bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -28,10 +28,16 @@ ngspice:
 	  apt-get update -qq && apt-get install -y -qq ngspice >/dev/null; \
 	else echo "ngspice is missing: the comparisons with it are skipped. Install it with: sudo apt-get install ngspice"; fi
 
+chromium:
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	else echo "chromium is missing: the tests of reports in a browser are skipped. Install it with: sudo apt-get install chromium"; fi
+
 demo: env ngspice  ## the main job on a bundled netlist; plots and figures go to out/
 	$(BIN)/physsim demo --out out
 
-test: env ngspice  ## the whole test suite
+test: env ngspice chromium  ## the whole test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: env  ## ruff and pyright
@@ -39,7 +45,7 @@ lint: env  ## ruff and pyright
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-docs: env  ## the documentation site, in docs/_build; warnings are errors
+docs: env ngspice  ## the documentation site, in docs/_build; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 	@echo "open docs/_build/index.html"
 

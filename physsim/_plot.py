@@ -12,6 +12,11 @@ from matplotlib.figure import Figure
 from ._diagnostics import energy_error
 from ._solution import Solution
 
+# pyplot puts its backend off until it makes a figure itself, and before that Jupyter prints ours
+# as text.
+if plt.get_backend().endswith("inline"):
+    plt.switch_backend(plt.get_backend())
+
 # Okabe and Ito's colours, told apart by everyone.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
