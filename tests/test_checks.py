@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import pytest
 import sympy
 
+import circuits
 import physsim
 from physsim import PhaseState
 
@@ -57,6 +58,12 @@ def test_steps_beyond_stability():
         run(oscillator(), solver, dt=solver.stability_limit * 0.95)
     run(oscillator(), physsim.ImplicitMidpoint(physsim.Newton()), dt=50.0)
     run(oscillator(), physsim.ABA864(), dt=50.0)
+
+
+def test_a_gyrator_is_no_harmonic_energy():
+    deck = "a gyrator\nC1 a 0 1n ic=1\nC2 b 0 1n\nP1 a 0 b 0 gyrator=1m\n"
+    with pytest.raises(ValueError, match="without losses or gyrators"):
+        physsim.ABA864().check(circuits.loads(deck).hamiltonian)
 
 
 def test_symbols():
