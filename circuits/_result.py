@@ -41,13 +41,21 @@ def _stored(branches, H, ys, us):
 class Result:
     """Waveforms of a run; `solution` is the dimensionless trajectory behind them."""
 
-    def __init__(self, circuit: "Circuit", solution: Solution, start: float = 0.0):
+    def __init__(
+        self,
+        circuit: "Circuit",
+        solution: Solution,
+        start: float = 0.0,
+        dt: float | None = None,
+    ):
         self.circuit = circuit
         self.solution = solution
         times = np.asarray(solution.ts, float) * circuit.scales.time
         self._keep = times >= start * (1 - 1e-9)
         self.t: Float[np.ndarray, " saves"] = times[self._keep]
         """Times in s."""
+        self.dt = dt
+        """The step in s, where it is known."""
 
     def v(self, node: str, other: str | None = None) -> Float[np.ndarray, " saves"]:
         """The voltage of `node` against ground, or against `other`, in V."""
@@ -97,19 +105,22 @@ class Result:
     def to_xarray(self) -> "xarray.Dataset":
         """Node voltages [time, node], currents [time, element], the stored energy, and H.
 
-        H has the sources' term besides what is stored.
+        H has the sources' term besides what is stored. Without sources there is the energy error,
+        too.
         """
         import xarray
 
         circuit = self.circuit
         nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
         labels, currents = self._currents()
+        undriven = {"energy_error": (("time",), self.energy_error, {"long_name": "relative"})}
         return xarray.Dataset(
             {
                 "v": (("time", "node"), self._voltages(nodes), {"units": "V"}),
                 "i": (("time", "element"), currents, {"units": "A"}),
                 "energy": (("time",), self.stored_energy, {"units": "J", "long_name": "stored"}),
                 "hamiltonian": (("time",), self.energy, {"units": "J"}),
+                **(undriven if circuit.drive is None else {}),
             },
             coords={
                 "time": ("time", self.t, {"units": "s"}),
@@ -176,8 +187,9 @@ class Result:
         elif path.suffix == ".csv":
             columns = [f"v({n})" for n in dataset.node.values]
             columns += [f"i({e})" for e in dataset.element.values]
-            table = np.column_stack([self.t, dataset.v, dataset.i, dataset.energy])
-            header = ",".join(f'"{c}"' for c in ["time", *columns, "energy"])
+            last = [name for name in ("energy", "energy_error") if name in dataset]
+            table = np.column_stack([self.t, dataset.v, dataset.i, *(dataset[n] for n in last)])
+            header = ",".join(f'"{c}"' for c in ["time", *columns, *last])
             np.savetxt(path, table, delimiter=",", header=header, comments="", fmt="%.12g")
         else:
             raise ValueError(f"{path}: results are saved as .nc, .csv or .raw")

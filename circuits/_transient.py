@@ -104,7 +104,7 @@ class Transient:
             progress=self.progress,
             throw=throw,
         )
-        return Result(circuit, solution, start=plan.start)
+        return Result(circuit, solution, start=plan.start, dt=plan.dt)
 
     def _error(self, result: Result, plan: Plan) -> float:
         circuit, dt = self.circuit, plan.dt / self.circuit.scales.time

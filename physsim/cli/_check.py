@@ -1,14 +1,16 @@
 """`physsim check`"""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, final
 
 import numpy as np
 import typer
 
-from ._files import console, load_circuit, output_folder, save_figure, save_json
+from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out, integrator, quantity
+from ._record import save_record
 
 _EXACT = ("ReversibleAdjoint", "BPTT", "ContinuousAdjoint")
 
@@ -72,13 +74,13 @@ def check(
     report = _compare(checked, epsilon)
     limits = {"exact": rtol, "echo": rtol_echo, "continuous": rtol_continuous}
     disagreeing = report.disagreeing(**limits)
-    figures: dict[str, Any] = {
-        "worst_relative_error": {m: report.worst(m) for m in report.gradients},
-        "disagreeing": disagreeing,
-    }
+    figures = {"disagreeing": disagreeing, **_figures(report, checked.circuit)}
     if causes:
         figures["causes"] = _explain(checked, folder / f"{netlist.stem}_check.png")
-    save_json(figures, folder / f"{netlist.stem}_check.json")
+    path = folder / f"{netlist.stem}_check.json"
+    save_json(figures, path)
+    settings = checked.settings() | {"epsilon": epsilon, "tolerances": limits}
+    save_record(path, "check", checked.inputs, settings, checked.circuit)
     if disagreeing:
         console.print(f"disagree with {report.reference}: {', '.join(disagreeing)}", style="red")
         raise typer.Exit(1)
@@ -88,12 +90,24 @@ def check(
 
 
 @final
+@dataclass(frozen=True)
 class _Checked:
     """What gradients are taken of: arguments and options of a method."""
 
-    def __init__(self, circuit, arguments, options, measure: str, stop: float):
-        self.circuit, self.arguments, self.options = circuit, arguments, options
-        self.measure, self.stop = measure, stop
+    inputs: list[Path]
+    circuit: Any
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+    measure: str
+    stop: float
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "measure": self.measure,
+            "integrator": self.arguments[1].name,
+            "dt_s": self.options["dt"] * self.circuit.scales.time,
+            "steps": self.options["num_steps"],
+        }
 
 
 def _of_netlist(path, measure, integrator_name, t_end, dt) -> _Checked:
@@ -104,7 +118,8 @@ def _of_netlist(path, measure, integrator_name, t_end, dt) -> _Checked:
     experiment = check_experiment(circuit, measure, solver, t_end, dt)
     stop = float(experiment.times[-1])
     name = experiment.cost.readout.name
-    return _Checked(circuit, experiment.arguments(), experiment.options(), name, stop)
+    inputs = [find_input(path)]
+    return _Checked(inputs, circuit, experiment.arguments(), experiment.options(), name, stop)
 
 
 def _of_task(path: Path) -> _Checked:
@@ -127,7 +142,7 @@ def _of_task(path: Path) -> _Checked:
         "targets": problem.rows.target,
     }
     arguments = (problem.H, problem.solver, problem.initial, problem.cost)
-    return _Checked(trainer.circuit, arguments, options, "", 0.0)
+    return _Checked([task.path, task.netlist], trainer.circuit, arguments, options, "", 0.0)
 
 
 def _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe) -> None:
@@ -167,6 +182,22 @@ def _compare(checked: _Checked, epsilon: float | None):
     return report
 
 
+def _figures(report, circuit) -> dict[str, Any]:
+    """All that a report says, derivatives in SI."""
+    components = report.components(circuit.units)
+    return {
+        "worst_relative_error": {m: report.worst(m) for m in report.gradients},
+        "reference": report.reference,
+        "cost": report.values,
+        "seconds": report.seconds,
+        "gradients": {
+            m: dict(zip(report.names, x.tolist(), strict=True)) for m, x in components.items()
+        },
+        "agreement": [asdict(a) for a in report.agreements],
+        "failed": report.failed,
+    }
+
+
 def _explain(checked: _Checked, picture: Path) -> dict[str, Any]:
     """Print and draw where differences come from."""
     import learning
@@ -182,9 +213,11 @@ def _explain(checked: _Checked, picture: Path) -> dict[str, Any]:
         "by_epsilon": None if curves.by_epsilon is None else curves.by_epsilon.tolist(),
         "steps_s": (curves.steps * unit).tolist(),
         "by_step": curves.by_step.tolist(),
+        "order": curves.order,
         "rounding": curves.rounding,
         "missed": curves.missed,
         "unreversed": curves.unreversed,
+        "refused": curves.refused,
     }
 
 
@@ -210,10 +243,12 @@ def _in_ngspice(checked: _Checked, stem, folder, epsilon, run: bool, recipe: boo
         path = folder / f"{stem}_{name}"
         path.write_text(deck, encoding="utf-8")
         console.print(f"  deck     {path}", highlight=False)
-    save_json(
-        {
-            "continuous_adjoint": found.adjoint,
-            "ngspice": {f"{e:g}": dict(r.gradient) for e, r in found.echoes.items()},
-        },
-        folder / f"{stem}_ngspice.json",
-    )
+    path = folder / f"{stem}_ngspice.json"
+    figures = {
+        "continuous_adjoint": found.adjoint,
+        "ngspice": {f"{e:g}": dict(r.gradient) for e, r in found.echoes.items()},
+        "retraced": {f"{e:g}": r.retraced for e, r in found.echoes.items()},
+    }
+    save_json(figures, path)
+    settings = checked.settings() | {"epsilons": epsilons}
+    save_record(path, "ngspice", checked.inputs, settings, checked.circuit)

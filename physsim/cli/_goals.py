@@ -5,14 +5,12 @@ from abc import ABC, abstractmethod
 from typing import Any, final
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter
 from scipy.interpolate import CubicSpline
 
 from circuits import Circuit
-from physsim.plotting import ABOVE, COLOURS
 
 from ._classes import accuracy, class_cost
+from ._curves import Axis, Curves, Trace
 from ._data import make_samples
 from ._experiment import Experiment, make_experiment
 from ._files import load_circuit
@@ -21,7 +19,8 @@ from ._response import response_cost, waves
 from ._task import Task
 from ._waveform_file import read_waveform
 
-_BEFORE_AFTER = (("before", COLOURS[1]), ("after", COLOURS[0]))
+_BEFORE_AFTER = (("before", 1), ("after", 0))
+_TARGET = 6
 
 
 class AbstractGoal(ABC):
@@ -36,8 +35,8 @@ class AbstractGoal(ABC):
         """Numbers that say how well it was learned."""
 
     @abstractmethod
-    def draw(self, axis: Axes, fit, before: Circuit, after: Circuit) -> None:
-        """A picture of before, after and target."""
+    def curves(self, fit, before: Circuit, after: Circuit) -> Curves:
+        """Before, after and target."""
 
 
 @final
@@ -64,21 +63,18 @@ class WaveformGoal(AbstractGoal):
         errors = [abs(learned[n] / self.hidden[n] - 1) for n in known]
         return {"largest_relative_value_error": max(errors)} if errors else {}
 
-    def draw(self, axis, fit, before, after):
-        t = np.asarray(self.experiment.times)
-        readout = self.experiment.cost.readout
-        if self.samples is None:
-            target = self.experiment.targets
-            axis.plot(t, target, color=COLOURS[6], linewidth=3, alpha=0.35, label="target")
-            for (label, colour), circuit in zip(_BEFORE_AFTER, (before, after), strict=True):
-                wave = self.experiment.waveform(circuit)
-                axis.plot(t, wave, color=colour, linewidth=1, label=label)
-            axis.legend(**ABOVE, ncols=3)
-            axis.set(ylabel=readout.name, xlabel="time")
-            axis.xaxis.set_major_formatter(EngFormatter("s"))
-            axis.yaxis.set_major_formatter(EngFormatter(readout.unit))
-            return
-        _draw_totals(axis, "loss of each run", *_totals(self, fit, before, after))
+    def curves(self, fit, before, after):
+        if self.samples is not None:
+            totals = _totals(self, fit, before, after)
+            return _sorted("what was learned", "loss of each run", totals)
+        t, readout = np.asarray(self.experiment.times), self.experiment.cost.readout
+        waves = [self.experiment.waveform(circuit) for circuit in (before, after)]
+        return Curves(
+            "what was learned",
+            Axis("time", "s"),
+            Axis(readout.name, readout.unit),
+            _compared(t, self.experiment.targets, waves),
+        )
 
 
 @final
@@ -118,16 +114,14 @@ class ResponseGoal(AbstractGoal):
         size = np.asarray(self.cost.loss.magnitudes(sums))
         return size * np.linalg.norm(self.wanted) / np.linalg.norm(size)
 
-    def draw(self, axis, fit, before, after):
-        target = self.wanted
-        axis.plot(
-            self.frequencies, target, color=COLOURS[6], linewidth=3, alpha=0.35, label="target"
+    def curves(self, fit, before, after):
+        sizes = [self._magnitudes(fit, circuit) for circuit in (before, after)]
+        return Curves(
+            "what was learned",
+            Axis("frequency", "Hz"),
+            Axis("response (norm of the target's)"),
+            _compared(self.frequencies, self.wanted, sizes),
         )
-        for (label, colour), circuit in zip(_BEFORE_AFTER, (before, after), strict=True):
-            axis.plot(self.frequencies, self._magnitudes(fit, circuit), color=colour, label=label)
-        axis.legend(**ABOVE, ncols=3)
-        axis.set(ylabel="response (norm of the target's)", xlabel="frequency")
-        axis.xaxis.set_major_formatter(EngFormatter("Hz"))
 
 
 @final
@@ -162,18 +156,18 @@ class ClassesGoal(AbstractGoal):
                 figures[f"{name}_accuracy_{label}"] = rate
         return figures
 
-    def draw(self, axis, fit, before, after):
+    def curves(self, fit, before, after):
         samples: Any = self.judges or self.samples
         labels = np.asarray(samples.labels)
         energies = np.asarray(fit.objective.totals(after.hamiltonian, samples))
         shares = energies / energies.sum(axis=1, keepdims=True)
         names = [readout.name for readout in self.cost.features.readouts]
-        rng = np.random.default_rng(0)
+        rng, traces = np.random.default_rng(0), []
         for i, name in enumerate(names):
             at = labels + 0.6 * (i + 0.5 + 0.8 * (rng.uniform(size=labels.size) - 0.5)) / len(names)
-            axis.plot(at - 0.3, shares[:, i], ".", color=COLOURS[i], markersize=4, label=name)
-        axis.legend(**ABOVE, ncols=len(names))
-        axis.set(ylabel="share of the energy", xlabel="class", xticks=range(len(names)))
+            traces.append(Trace(name, at - 0.3, shares[:, i], "dots"))
+        classes = Axis("class", words=tuple(map(str, range(len(names)))))
+        return Curves("what was learned", classes, Axis("share of the energy"), tuple(traces))
 
 
 GOALS = {"target": WaveformGoal, "response": ResponseGoal, "classes": ClassesGoal}
@@ -184,11 +178,20 @@ def _totals(goal, fit, before, after):
     return [np.asarray(fit.objective.totals(c.hamiltonian, samples)) for c in (before, after)]
 
 
-def _draw_totals(axis, label, *totals):
-    for (name, colour), values in zip(_BEFORE_AFTER, totals, strict=True):
-        axis.semilogy(np.sort(values), color=colour, label=name)
-    axis.legend(**ABOVE, ncols=2)
-    axis.set(ylabel=label, xlabel="runs, sorted")
+def _sorted(title: str, label: str, totals) -> Curves:
+    """The runs' losses before and after, each in rising order."""
+    traces = tuple(
+        Trace(name, np.arange(len(values)), np.sort(values), colour=colour)
+        for (name, colour), values in zip(_BEFORE_AFTER, totals, strict=True)
+    )
+    return Curves(title, Axis("runs, sorted"), Axis(label, log=True), traces)
+
+
+def _compared(x, target, before_after) -> tuple[Trace, ...]:
+    traces = [Trace("target", x, target, "broad", _TARGET)]
+    for (name, colour), y in zip(_BEFORE_AFTER, before_after, strict=True):
+        traces.append(Trace(name, x, y, colour=colour))
+    return tuple(traces)
 
 
 def _experiment(task: Task, circuit: Circuit, measure: str) -> Experiment:

@@ -10,9 +10,11 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from ._curves import save_curves
 from ._files import console, find_input, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out
+from ._record import save_record
 from ._schema import unknown
 from ._task import METHODS, Task, read_task
 
@@ -111,10 +113,23 @@ def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
     )
     for name in _told(figures):
         console.print(f"  {name.replace('_', ' ')}: {figures[name]:.4g}")
-    save_json(figures, folder / f"{stem}_learned.json")
+    path = folder / f"{stem}_learned.json"
+    save_json(figures, path)
     np.savetxt(folder / f"{stem}_loss.csv", fit.losses, header="loss", comments="")
-    save_figure(training_picture(trained), folder / f"{stem}_learned.png")
+    curves = trained.goal.curves(fit, trained.before, trained.after)
+    save_curves(curves, folder / f"{stem}_curves.json")
+    save_figure(training_picture(trained, curves), folder / f"{stem}_learned.png")
+    inputs = [trained.task.path, trained.task.netlist]
+    circuit = trained.goal.experiment.circuit
+    save_record(path, "learn", inputs, _settings(trained), circuit)
     return figures
+
+
+def _settings(trained) -> dict[str, Any]:
+    """The task's tables, defaults filled in, and the seed of this training."""
+    task = trained.task
+    tables = ("train", "spread", task.goal, "data", "run", "gradient", "optimiser")
+    return {"seed": trained.seed} | {name: getattr(task, name) for name in tables}
 
 
 def _told(figures: dict[str, Any]) -> list[str]:

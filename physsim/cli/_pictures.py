@@ -6,19 +6,21 @@ from matplotlib.ticker import EngFormatter
 
 from physsim.plotting import ABOVE, COLOURS, style
 
+from ._curves import Curves, draw
+
 _OVER_LEGEND = 24
 _MAX_NAMED = 16
 _SECONDS, _VOLTS = EngFormatter("s"), EngFormatter("V")
 
 
-def training_picture(trained) -> Figure:
+def training_picture(trained, curves: Curves) -> Figure:
     """What was learned before and after training against the target, the loss and the values."""
     fit = trained.fit
     with style():
         figure = Figure(figsize=(7, 6.5))
         grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
         above = figure.add_subplot(grid[0, :])
-        trained.goal.draw(above, fit, trained.before, trained.after)
+        draw(curves, above)
         _draw_losses(figure.add_subplot(grid[1, 0]), fit)
         _draw_values(figure.add_subplot(grid[1, 1]), trained)
     return figure

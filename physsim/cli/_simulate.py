@@ -6,9 +6,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ._files import console, load_circuit, output_folder, save_figure, save_json
+from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Netlist, OptionalIntegrator, Out, integrator, quantity
+from ._record import save_record
 
 
 @app.command(rich_help_panel="Circuits")
@@ -37,10 +38,11 @@ def simulate(
     circuit = load_circuit(netlist)
     for name in node or ():
         circuit.readout(f"v({name})")
+    solver = None if integrator_name is None else integrator(integrator_name)
     result = circuit.simulate(
         quantity(t_end, "--t-end"),
         quantity(dt, "--dt"),
-        solver=None if integrator_name is None else integrator(integrator_name),
+        solver=solver,
         save_every=save_every,
         seed=seed,
         progress=True,
@@ -51,10 +53,19 @@ def simulate(
     result.save(folder / f"{stem}.{format}")
     console.print(f"  waves    {folder / f'{stem}.{format}'}", highlight=False)
     save_json(_figures(result), folder / f"{stem}.json")
+    settings = {
+        "integrator": (solver or circuit.default_solver).name,
+        "reason": "--integrator" if solver else circuit.method.reason,
+        "seed": seed,
+        "nodes": node or [],
+        "format": format,
+    }
+    inputs = [find_input(netlist)]
+    save_record(folder / f"{stem}.json", "simulate", inputs, settings, circuit)
 
 
 def _figures(result) -> dict:
-    figures = {"samples": len(result.t), "t_end": float(result.t[-1])}
+    figures = {"samples": len(result.t), "t_end": float(result.t[-1]), "dt": result.dt}
     if result.circuit.drive is None:
         figures["max_relative_energy_error"] = float(np.max(np.abs(result.energy_error)))
     return figures

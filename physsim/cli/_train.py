@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from ._curves import save_curves
 from ._files import console, output_folder
 from ._main import app
 from ._options import Out
+from ._record import save_record
 from ._train_config import METHODS, TrainConfig, read_config
 
 _MEGABYTE = 1024.0
@@ -102,9 +104,7 @@ def _train_one(
     splits = plan.splits(seed)
     stack = plan.stack(splits.train, seed)
     options, settings = plan.training, _settings(plan, seed)
-    checkpoint = learning.Checkpoint(
-        folder / "checkpoint", options["checkpoint_every"], resume, _hashes(settings)
-    )
+    checkpoint = checkpoint_of(plan, seed, folder, resume)
     console.print(f"{plan.label}, seed {seed}: {_sizes(splits)}", highlight=False)
     fit = learning.fit_stack(
         stack, splits,
@@ -116,7 +116,9 @@ def _train_one(
     if fit.origin:
         console.print(fit.origin, highlight=False)
     result = settings | _figures(splits, fit)
-    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    path = folder / "result.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    save_record(path, "train", [plan.path], settings)
     _draw(result, splits, fit, folder)
     console.print(
         f"  {result['metric']} {result[result['metric']]:.4f} on the test series after "
@@ -124,6 +126,14 @@ def _train_one(
         highlight=False,
     )
     return result
+
+
+def checkpoint_of(plan: TrainConfig, seed: int, folder: Path, resume: bool):
+    """Of the training with this configuration and seed whose results are in `folder`."""
+    import learning
+
+    every = plan.training["checkpoint_every"]
+    return learning.Checkpoint(folder / "checkpoint", every, resume, _hashes(_settings(plan, seed)))
 
 
 def _settings(plan: TrainConfig, seed: int) -> dict[str, Any]:
@@ -186,11 +196,18 @@ def _figures(splits, fit) -> dict[str, Any]:
 
 
 def _draw(result: dict[str, Any], splits, fit, folder: Path) -> None:
-    from ._train_pictures import confusion_picture, curves_picture, readings_picture
+    from ._train_pictures import (
+        confusion_picture,
+        curves_picture,
+        readings_curves,
+        readings_picture,
+    )
 
     curves_picture(fit.epochs, result["metric"]).savefig(folder / "curves.png")
     if splits.test.classes:
         picture = confusion_picture(np.array(result["confusion"]), splits.test.classes)
         picture.savefig(folder / "confusion.png")
     else:
-        readings_picture(splits.test, fit.predictions).savefig(folder / "readings.png")
+        curves = readings_curves(splits.test, fit.predictions)
+        save_curves(curves, folder / "readings.json")
+        readings_picture(curves).savefig(folder / "readings.png")

@@ -5,6 +5,8 @@ from matplotlib.figure import Figure
 
 from physsim.plotting import ABOVE, COLOURS, style
 
+from ._curves import Axis, Curves, Trace, draw
+
 
 def curves_picture(epochs, metric: str) -> Figure:
     """Losses, and the score of the validation series, over the epochs."""
@@ -45,17 +47,23 @@ def confusion_picture(confusion: np.ndarray, classes: tuple[str, ...]) -> Figure
     return figure
 
 
-def readings_picture(data, predictions: np.ndarray) -> Figure:
+def readings_curves(data, predictions: np.ndarray) -> Curves:
     """The first test series: what was asked, and what the stack read."""
+    steps = (np.arange(data.targets.shape[2]) + 1) * data.every
+    look = "dots" if len(steps) < 3 else "line"
+    traces = (
+        Trace("true", steps, data.targets[0, 0], look, 6),
+        Trace("read", steps, predictions[0, :, 0], look, 0),
+    )
+    value = Axis("value, in standard deviations")
+    return Curves("the first test series", Axis("time step"), value, traces)
+
+
+def readings_picture(curves: Curves) -> Figure:
+    """One pair of axes."""
     with style():
         figure = Figure(figsize=(7, 3.5))
-        axis = figure.add_subplot()
-        steps = (np.arange(data.targets.shape[2]) + 1) * data.every
-        mark = "." if len(steps) < 3 else None
-        axis.plot(steps, data.targets[0, 0], color=COLOURS[6], marker=mark, label="true")
-        axis.plot(steps, predictions[0, :, 0], color=COLOURS[0], marker=mark, label="read")
-        axis.set(xlabel="time step", ylabel="value, in standard deviations")
-        axis.legend(**ABOVE, ncols=2)
+        draw(curves, figure.add_subplot())
     return figure
 
 

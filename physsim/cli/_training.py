@@ -28,6 +28,7 @@ class Trained:
     before: Circuit
     after: Circuit
     seconds: float
+    seed: int
 
     def figures(self) -> dict[str, Any]:
         """Everything there is to say in numbers; values in SI."""
@@ -96,7 +97,7 @@ class Trainer:
             callback=lambda update: seconds.__setitem__(0, update.seconds),
         )
         after = self.circuit.with_hamiltonian(fit.hamiltonian)
-        return Trained(task, goal, fit, before, after, seconds[0])
+        return Trained(task, goal, fit, before, after, seconds[0], seed)
 
     def objective(self, seed: int) -> tuple[learning.Objective, Any]:
         """(what is minimised, the runs to learn from) of one seed, without training."""
