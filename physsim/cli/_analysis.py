@@ -43,6 +43,14 @@ def unit_of(quantity: str) -> str:
     return "A" if quantity.strip().lower().startswith("i") else "V"
 
 
+VALUE_UNITS = {"R": "Ohm", "C": "F", "L": "H", "icrit": "A", "g": "S"}
+
+
+def value_unit(name: str) -> str:
+    """The SI unit of a value such as `C1.C`; empty where its kind has none of its own."""
+    return VALUE_UNITS.get(name.rpartition(".")[2], "")
+
+
 def frequencies(circuit, sweep: str | None):
     """A `circuits.Ac`: of `--sweep`, of the `.ac` card, or around the natural frequencies."""
     import circuits

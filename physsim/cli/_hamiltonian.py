@@ -31,7 +31,7 @@ def hamiltonian(
     """
     circuit = load_circuit(netlist)
     show = sympy.latex if latex else sympy.sstr
-    energy, equations, definitions = _symbols(circuit)
+    energy, equations, definitions = symbols(circuit)
     console.print(circuit.netlist.title, style="bold", markup=False)
     console.print(f"\nH = {show(energy)}\n", highlight=False, soft_wrap=True, markup=False)
     for left, right in equations:
@@ -41,11 +41,11 @@ def hamiltonian(
         console.print(f"{entries} of the inverse of", highlight=False, markup=False)
         console.print(show(matrix), highlight=False, markup=False)
         console.print()
-    console.print(_element_table(circuit))
-    console.print(_unit_table(circuit))
+    console.print(element_table(circuit))
+    console.print(unit_table(circuit))
 
 
-def _symbols(circuit):
+def symbols(circuit):
     """(energy, equations, what entries of inverses stand for): canonical where there are no losses,
     sources of voltage and coupled coils, else with dissipation and ports."""
     import circuits
@@ -61,7 +61,8 @@ def _symbols(circuit):
     return energy, equations, [("S_a_b: entry (a, b)", circuit.capacitance_matrix)]
 
 
-def _element_table(circuit) -> Table:
+def element_table(circuit) -> Table:
+    """The first elements: energy, state, and what the flip of the momenta does to them."""
     table = Table(title="elements, and what time reversal does to them")
     for column in ("element", "nodes", "energy", "state", "under the flip"):
         table.add_column(column)
@@ -84,7 +85,8 @@ def _reversal(element) -> tuple[str, str, str]:
     return _REVERSAL[element.name.split(".")[-1][0].upper()]
 
 
-def _unit_table(circuit) -> Table:
+def unit_table(circuit) -> Table:
+    """What one stands for inside."""
     table = Table(title="one dimensionless unit")
     scales = circuit.scales
     for name in ("time", "voltage", "current", "flux", "charge", "energy"):

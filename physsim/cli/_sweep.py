@@ -12,13 +12,12 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import EngFormatter
 from rich.table import Table
 
-from ._analysis import quantities, save_csv, si, unit_of
+from ._analysis import VALUE_UNITS, quantities, save_csv, si, unit_of, value_unit
 from ._files import console, load_circuit, output_folder, save_figure
 from ._main import app
 from ._options import Measure, Netlist, Node, OptionalIntegrator, Out, integrator, quantity
 from ._waveform_figures import HELP, parse_figure
 
-_UNITS = {"R": "Ohm", "C": "F", "L": "H", "icrit": "A", "g": "S"}
 _LEGEND = 8
 
 
@@ -97,7 +96,7 @@ def _column(circuit, text: str) -> tuple[str, list[float]]:
     if not values:
         raise ValueError(f"--vary {text!r}: expected a name and values, as R1=10,20,50")
     name = _full(circuit, name.strip())
-    unit = _UNITS.get(name.rpartition(".")[2], "")
+    unit = value_unit(name)
     words = values.split(":")
     if len(words) == 1:
         column = [parse_number(word, f"--vary {name}", unit) for word in values.split(",")]
@@ -111,7 +110,7 @@ def _column(circuit, text: str) -> tuple[str, list[float]]:
 def _full(circuit, name: str) -> str:
     """`R1` stands for `R1.R`."""
     lowered = {known.lower(): known for known in circuit.values()}
-    own = [f"{name}.{key}".lower() for key in (*_UNITS, "k", "n")]
+    own = [f"{name}.{key}".lower() for key in (*VALUE_UNITS, "k", "n")]
     for candidate in (name.lower(), *own):
         if candidate in lowered:
             return lowered[candidate]
@@ -119,7 +118,7 @@ def _full(circuit, name: str) -> str:
 
 
 def _label(name: str, value: float) -> str:
-    return f"{name} = {si(value, _UNITS.get(name.rpartition('.')[2], ''))}"
+    return f"{name} = {si(value, value_unit(name))}"
 
 
 def _table(wanted, columns, figures) -> Table:
@@ -127,7 +126,7 @@ def _table(wanted, columns, figures) -> Table:
     for name in (*columns, wanted.text):
         table.add_column(name, justify="right")
     for k, figure in enumerate(figures):
-        units = [_UNITS.get(name.rpartition(".")[2], "") for name in columns]
+        units = [value_unit(name) for name in columns]
         row = [si(c[k], u, 6) for c, u in zip(columns.values(), units, strict=True)]
         table.add_row(*row, si(float(figure), wanted.unit, 6))
     return table
@@ -142,7 +141,7 @@ def _plot_figure(wanted, columns, figures) -> Picture:
         axis = picture.subplots()
         axis.plot(column, figures, "o-", markersize=4, linewidth=1)
         axis.set_xlabel(name if len(columns) == 1 else f"{name} (and {len(columns) - 1} more)")
-        axis.xaxis.set_major_formatter(EngFormatter(_UNITS.get(name.rpartition(".")[2], "")))
+        axis.xaxis.set_major_formatter(EngFormatter(value_unit(name)))
         axis.set_ylabel(wanted.text.replace("$", r"\$"))
         axis.yaxis.set_major_formatter(EngFormatter(wanted.unit))
     return picture

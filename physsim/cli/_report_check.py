@@ -1,0 +1,165 @@
+"""A comparison of gradients on a page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from learning import ErrorCurves
+
+from ._check_causes import causes_table
+from ._curves import Axis, Curves, Trace
+from ._page import Block, Cell, Figures, Note, Number, Plot, Table, Text, Told, number
+from ._report_circuit import from_rich
+from ._run import Check, Run, is_number, is_text, list_of, maybe, table_of
+
+Gradient = Mapping[str, float]
+
+
+def _are_gradients(x: Any) -> bool:
+    return table_of(table_of(is_number))(x) and len({tuple(g) for g in x.values()}) == 1
+
+
+_NEEDED: dict[str, Check] = {
+    "worst_relative_error": table_of(is_number),
+    "disagreeing": list_of(is_text),
+    "reference": is_text,
+    "gradients": _are_gradients,
+    "agreement": list_of(lambda x: isinstance(x, dict) and x.keys() >= _ROW),
+    "failed": table_of(is_text),
+}
+_ROW = {"method", "group", "cosine", "norm_ratio", "relative_error"}
+_CAUSES: dict[str, Check] = {
+    "epsilons": list_of(is_number),
+    "by_epsilon": maybe(list_of(is_number)),
+    "steps_s": list_of(is_number),
+    "by_step": list_of(is_number),
+    "order": is_number,
+    "rounding": maybe(is_number),
+    "missed": maybe(is_number),
+    "unreversed": maybe(is_number),
+    "refused": table_of(is_text),
+}
+_NGSPICE: dict[str, Check] = {
+    "continuous_adjoint": table_of(is_number),
+    "ngspice": _are_gradients,
+    "retraced": table_of(is_number),
+}
+_MOST_ROWS, _MOST_NAMED = 200, 24
+# Zero on a logarithmic axis.
+_LEAST = 1e-17
+
+
+def gradients(runs: Sequence[Run]) -> Told:
+    """What one check says."""
+    (run,) = runs
+    figures = run.figures(_NEEDED)
+    reference, found = figures["reference"], figures["gradients"]
+    if reference not in found:
+        raise run.wrong("reference")
+    others = [m for m in found if m != reference]
+    verdict = ", ".join(figures["disagreeing"])
+    said = f"disagree with {reference}: {verdict}" if verdict else "all agree"
+    worst, rows = figures["worst_relative_error"], [("verdict", cast(Cell, said))]
+    rows += [(f"worst relative error, {m}", number(worst.get(m), digits=2)) for m in others]
+    blocks: list[Block] = [Note(f"Without {m}: {why}") for m, why in figures["failed"].items()]
+    blocks += [
+        _agreement_table(figures["agreement"], reference),
+        _gradient_table(found),
+        Plot(_errors(found[reference], {m: found[m] for m in others}, reference)),
+    ]
+    if "causes" in figures:
+        blocks += _causes(run, figures["causes"])
+    return Told(Figures(rows), blocks)
+
+
+def _agreement_table(agreement: list[dict[str, Any]], reference: str) -> Table:
+    rows = [
+        (
+            a["method"],
+            a["group"],
+            *(
+                number(x, digits=2)
+                for x in (1 - a["cosine"], a["norm_ratio"] - 1, a["relative_error"])
+            ),
+        )
+        for a in agreement
+        if a["method"] != reference
+    ]
+    columns = ("method", "group", "1 - cosine", "norm ratio - 1", "relative error")
+    return Table(f"agreement with {reference}", columns, rows)
+
+
+def _gradient_table(gradients: Mapping[str, Gradient]) -> Table:
+    names = list(next(iter(gradients.values()), {}))
+    rows = [
+        (name, *(Number(g[name], f"{g[name]:.6e}") for g in gradients.values()))
+        for name in names[:_MOST_ROWS]
+    ]
+    more = len(names) - _MOST_ROWS
+    note = f"And {more} more." if more > 0 else ""
+    return Table("dL/d(parameter), per SI unit", ("parameter", *gradients), rows, note)
+
+
+def _errors(exact: Gradient, others: Mapping[str, Gradient], reference: str) -> Curves:
+    """The relative error of each component."""
+    names = list(exact)
+    at = np.arange(len(names))
+    traces = []
+    for method, gradient in others.items():
+        errors = [abs(gradient.get(n, np.nan) - exact[n]) / (abs(exact[n]) or 1.0) for n in names]
+        traces.append(Trace(method, at, np.maximum(errors, _LEAST), "dots"))
+    few = len(names) <= _MOST_NAMED
+    across = Axis("" if few else "parameter", words=tuple(names) if few else ())
+    up = Axis("relative error", log=True)
+    return Curves(f"each component's distance from {reference}", across, up, tuple(traces))
+
+
+def _causes(run: Run, causes: Any) -> list[Block]:
+    if not (isinstance(causes, dict) and all(f(causes.get(k)) for k, f in _CAUSES.items())):
+        raise run.wrong("causes")
+    steps = np.array(causes["steps_s"])
+    named = {key: causes[key] for key in ("order", "rounding", "missed", "unreversed", "refused")}
+    by_epsilon = causes["by_epsilon"]
+    curves = ErrorCurves(
+        np.array(causes["epsilons"]),
+        None if by_epsilon is None else np.array(by_epsilon),
+        steps,
+        np.array(causes["by_step"]),
+        **named,
+    )
+    blocks: list[Block] = [from_rich(causes_table(curves))]
+    error = Axis("relative error of the gradient", log=True)
+    if curves.by_epsilon is not None:
+        across = Axis("epsilon (units of the state)", log=True)
+        traces = _power("RHEL", curves.epsilons, curves.by_epsilon, 2, "epsilon^2")
+        blocks.append(Plot(Curves("the size of the nudges", across, error, traces)))
+    traces = _power("BPTT", steps, curves.by_step, curves.order, f"dt^{curves.order}")
+    blocks.append(Plot(Curves("the step", Axis("step", "s", log=True), error, traces)))
+    return blocks
+
+
+def _power(name: str, x, y, power: int, guide: str) -> tuple[Trace, ...]:
+    """Errors, and what they would be if they fell with a power of x from the first on."""
+    return (
+        Trace(name, x, y, "marked", 0),
+        Trace(guide, x, y[0] * (x / x[0]) ** power, "dashed", 6),
+    )
+
+
+def echoes_in_ngspice(runs: Sequence[Run]) -> Told:
+    """What one check in ngspice says."""
+    (run,) = runs
+    figures = run.figures(_NGSPICE)
+    exact, echoes, missed = (figures[key] for key in _NGSPICE)
+    columns = {"continuous adjoint": exact} | {f"ngspice, {e}": g for e, g in echoes.items()}
+    shown = {f"epsilon = {e}": g for e, g in echoes.items()}
+    rows = [(f"echo misses its start by, {e}", number(x, digits=2)) for e, x in missed.items()]
+    blocks: list[Block] = [
+        _gradient_table(columns),
+        Plot(_errors(exact, shown, "the continuous adjoint")),
+    ]
+    recipe = run.beside("_recipe.md", drop="_ngspice")
+    if recipe.is_file():
+        blocks.append(Text("How to run the echo on a bench", recipe.read_text(encoding="utf-8")))
+    return Told(Figures(rows), blocks)
