@@ -14,7 +14,7 @@ from .._parallel import Sequential, solve
 
 @final
 class GreyBox(eqx.Module):
-    """`make`(logarithms of the values' factors [P]) -> (model, observation), and the data.
+    """`make` gives (model, observation) by the logarithms of the values' factors [P]; and the data.
 
     The model is a map (z [M], x) -> z, the observation one of `learning`'s.
     """
