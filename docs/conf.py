@@ -2,6 +2,9 @@
 
 import importlib.metadata
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 project = "physsim"
 release = importlib.metadata.version("physsim-echo")
 copyright = "the physsim authors"
@@ -14,6 +17,7 @@ html_theme = "furo"
 html_title = f"physsim {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_math_renderer = "mathml"
 templates_path = []
 exclude_patterns = ["_build", "images"]
 suppress_warnings = ["myst.header"]
@@ -24,7 +28,7 @@ autodoc_typehints = "none"
 autodoc_member_order = "groupwise"
 autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": True}
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 # Notebooks run anew where their code has changed; the cache is in _build.
 nb_execution_mode = "cache"
@@ -41,5 +45,15 @@ def _escape_bars(app, what, name, obj, options, lines):
         lines[k] = "`".join(parts)
 
 
+def _as_mathml(translator, node):
+    """Browsers show MathML by themselves; MathJax would come from a network."""
+    is_block = isinstance(node, nodes.math_block)
+    formula = tex2mathml(node.astext(), as_block=is_block)
+    translator.body.append(f'<div class="formula">{formula}</div>' if is_block else formula)
+    raise nodes.SkipNode
+
+
 def setup(app):
+    renderers = (_as_mathml, None)
+    app.add_html_math_renderer("mathml", inline_renderers=renderers, block_renderers=renderers)
     app.connect("autodoc-process-docstring", _escape_bars)
