@@ -19,7 +19,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 templates_path = []
-exclude_patterns = ["_build", "images"]
+exclude_patterns = ["_build", "images", "**.ipynb_checkpoints"]
 suppress_warnings = ["myst.header"]
 
 # Single backticks in docstrings are code.
