@@ -29,6 +29,10 @@ def cells(path, kind):
     return [cell for cell in read(path).cells if cell.cell_type == kind]
 
 
+def test_numbered_from_one():
+    assert [int(path.stem[:2]) for path in NOTEBOOKS] == list(range(1, len(NOTEBOOKS) + 1))
+
+
 @each
 def test_stripped(path):
     notebook = read(path)
