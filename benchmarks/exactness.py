@@ -239,7 +239,8 @@ def measure(quick: bool) -> dict:
     for (name, build), solver in itertools.product(SYSTEMS.items(), SOLVERS):
         system = build()
         try:
-            learning.ReversibleAdjoint().check(system.H, solver)
+            for method in (learning.ReversibleAdjoint(), learning.BPTT()):
+                method.check(system.H, solver)
         except ValueError as refusal:
             rows.append({"system": name, "method": solver.name, "refusal": str(refusal)})
             continue

@@ -12,22 +12,71 @@ import physsim
 from . import timing
 
 _SHAPE = learning.StackShape(signals=2, outputs=2, blocks=4, hidden=16, modes=16)
+_DEEP = learning.StackShape(signals=3, outputs=2, blocks=6, hidden=8, modes=8)
+_UNITS = {"linear": learning.make_linear_hru, "nonlinear": learning.make_nonlinear_hru}
+_LONGEST = {"linear": 1.0, "nonlinear": 0.3}
+"""Steps h; leapfrog is stable for h < 2 / sqrt(A), and A is up to 1."""
 _ROUNDS = 3
 
 
 def measure(quick: bool) -> dict[str, list[dict]]:
     lengths = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
+    deep = (100, 1_000) if quick else (100, 1_000, 10_000)
     return {
+        "agreement": [_agreement(kind, steps) for kind in _UNITS for steps in deep],
         "sweeps": [row for steps in lengths[1:] for row in _sweeps(steps, quick)],
         "scans": [_scan(steps, size) for size in ((16, 1), (32, 4)) for steps in lengths],
     }
 
 
+def _agreement(kind: str, steps: int) -> dict:
+    """Six blocks, steps up to half the stability limit: derivatives by all arrays against BPTT's.
+
+    Parameters, steps, the input and all initial states; the error of an array is relative to
+    its largest entry. Nonlinear units run on the grid of exact reversal.
+    """
+    arguments = _deep(kind, steps, "float64")
+    exact = _derivatives(arguments, learning.StoredSweep())
+    row = {"unit": kind, "steps": steps}
+    passes = {"layer by layer": learning.LayerSweep(), "fused": learning.FusedSweep()}
+    for size in (1e-2, 1e-3):
+        passes[f"RHEL at {size:g}"] = learning.LayerSweep(learning.RHEL(size))
+    for name, sweep in passes.items():
+        row[name] = _error(_derivatives(arguments, sweep), exact)
+    single = _deep(kind, steps, "float32")
+    for name, sweep in (("BPTT", learning.StoredSweep()), ("fused", learning.FusedSweep())):
+        row[f"float32 {name}"] = _error(_derivatives(single, sweep), exact)
+    print(" ", row, flush=True)
+    return row
+
+
+def _deep(kind: str, steps: int, precision: str):
+    """(stack, input, initial states)."""
+    unit = functools.partial(_UNITS[kind], step=(0.1, _LONGEST[kind]))
+    solver = physsim.StormerVerlet()
+    if kind == "nonlinear":
+        solver = physsim.ExactReversal(solver, bits={"float64": 36, "float32": 17}[precision])
+    stack = learning.make_stack(_DEEP, unit, key=jax.random.key(0), solver=solver)
+    x = jax.random.normal(jax.random.key(1), (_DEEP.signals, steps, 1))
+    starts = jax.tree.map(lambda y: jax.random.normal(jax.random.key(2), y.shape), stack.start(1))
+    return learning.cast((stack, x, starts), precision)
+
+
+@eqx.filter_jit
+def _derivatives(arguments, sweep):
+    @eqx.filter_grad
+    def of(arguments):
+        stack, x, starts = arguments
+        reading = learning.subsampling(x.shape[1], x.shape[1] // 2, x.dtype)
+        return jnp.mean((sweep(stack, x, reading, starts=starts) - 1) ** 2)
+
+    return of(arguments)
+
+
 def _sweeps(steps: int, quick: bool) -> list[dict]:
     """Value and gradient of one series: time, and memory beside arguments and results."""
-    units = {"linear": learning.make_linear_hru, "nonlinear": learning.make_nonlinear_hru}
     rows = []
-    for kind, unit in units.items():
+    for kind, unit in _UNITS.items():
         stack = learning.make_stack(_SHAPE, unit, key=jax.random.key(0))
         # States grow as the square root of time, beyond 512 here: fewer bits than by default.
         grid = physsim.ExactReversal(physsim.StormerVerlet(), bits=36)
@@ -115,7 +164,7 @@ def _scan(steps: int, size: tuple[int, int]) -> dict:
 def table(result: dict) -> str:
     """Markdown of both measurements."""
     parts = []
-    for name in ("sweeps", "scans"):
+    for name in ("agreement", "sweeps", "scans"):
         heads = list(result[name][0])
         lines = [f"**{name}**", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
         lines += ["| " + " | ".join(_text(row[h]) for h in heads) + " |" for row in result[name]]
