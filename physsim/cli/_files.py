@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-# File names and titles are not to be read as markup.
-console = Console(markup=False, emoji=False)
+# File names and titles are not to be read as markup, and paths are not to be broken.
+console = Console(markup=False, emoji=False, soft_wrap=True)
 
 
 def bundled(name: str) -> Path:
