@@ -9,7 +9,7 @@ import numpy as np
 
 from ._schema import unknown
 
-# What an element's name alone stands for.
+# What an element's name alone stands for; of the cards K also `k`.
 _MAIN = ("c", "l", "icrit", "r")
 
 
@@ -24,10 +24,10 @@ class Chosen(NamedTuple):
 def choose_values(circuit, train: dict[str, dict[str, Any]], where: str = "train"):
     """(the circuit with its starts, which values are trained and their bounds).
 
-    A name is an element (`C1`: its capacitance, inductance or critical current), one value of
-    it (`B1.phase`), or a pattern of these (`L*`, `B?.l0`). Values are positive unless `min`
-    says otherwise. Raises `ValueError` for unknown names, contradictory bounds, or a start
-    outside of them.
+    A name is an element (`C1`: its capacitance, inductance, critical current or coupling), one
+    value of it (`B1.phase`), or a pattern of these (`L*`, `B?.l0`). Values are positive, and
+    couplings between -1 and 1, unless `min` and `max` say otherwise. Raises `ValueError` for
+    unknown names, contradictory bounds, or a start outside of them.
     """
     from circuits import parse_number
 
@@ -35,7 +35,8 @@ def choose_values(circuit, train: dict[str, dict[str, Any]], where: str = "train
     units = np.concatenate([np.ravel(x) for x in jax.tree.leaves(circuit.units)])
     flat = np.concatenate([np.ravel(x) for x in jax.tree.leaves(circuit.hamiltonian)])
     start, chosen = flat * units, np.zeros(len(names), bool)
-    lower, upper = np.zeros(len(names)), np.full(len(names), np.inf)
+    couples = np.array([_is_coupling(name) for name in names])
+    lower, upper = np.where(couples, -1.0, 0.0), np.where(couples, 1.0, np.inf)
     for pattern, table in train.items():
         found = _matching(names, pattern, where)
         chosen[found] = True
@@ -67,12 +68,19 @@ def _matching(names: tuple[str, ...], pattern: str, where: str) -> list[int]:
     found = []
     for i, name in enumerate(names):
         element, _, value = name.lower().rpartition(".")
-        main = value in _MAIN and fnmatch.fnmatchcase(element, wanted)
-        if main or ("." in wanted and fnmatch.fnmatchcase(name.lower(), wanted)):
+        main = value in _MAIN or _is_coupling(name)
+        whole = "." in wanted and fnmatch.fnmatchcase(name.lower(), wanted)
+        if whole or (main and fnmatch.fnmatchcase(element, wanted)):
             found.append(i)
     if not found:
         raise unknown(f"{where}: ", pattern, names, "value")
     return found
+
+
+def _is_coupling(name: str) -> bool:
+    """Whether it is the factor of a card K, in a subcircuit or not."""
+    *_, element, value = ("", *name.lower().split("."))
+    return value == "k" and element.startswith("k")
 
 
 def _check(where, names, chosen, start, lower, upper) -> None:
