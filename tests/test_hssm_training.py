@@ -15,6 +15,8 @@ from physsim.cli import _commands as _commands
 from physsim.cli._main import app
 from physsim.cli._train_config import bundled_configs, read_config
 
+from .report_runs import Page
+
 EPOCHS = 4
 
 
@@ -125,6 +127,20 @@ def test_the_command_line_trains_and_compares(trained):
     with pytest.raises(ValueError, match=r"no result\.json there or below"):
         run("compare", tmp := folder / "nothing")
     assert not tmp.exists()
+
+
+def test_a_report_shows_the_training(trained):
+    folder, _ = trained
+    results = folder / "out" / "tiny_fused" / "seed_3"
+    run("report", results)
+    page = Page(results / "report.html")
+    result = json.loads((results / "result.json").read_text())
+    assert page.texts["title"] == ["Training, tiny.toml"]
+    assert {result["mse"], result["mse_of_the_mean"]} <= set(page.numbers)
+    lines = [json.loads(line) for line in (results / "metrics.jsonl").read_text().splitlines()]
+    assert page.curves("loss")["training"][1].tolist() == [line["loss"] for line in lines]
+    assert list(page.curves("the first test series")) == ["true", "read"]
+    assert CONFIG.format(method="fused", epochs=2) in page.texts["pre"]
 
 
 def test_the_command_line_compares_gradients(trained):

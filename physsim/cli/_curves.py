@@ -59,8 +59,6 @@ class Curves:
     y: Axis
     traces: tuple[Trace, ...]
     note: str = ""
-    link: str = ""
-    """Plots with the same link show the same part of their x axes."""
 
 
 def draw(curves: Curves, axis: Axes) -> None:
@@ -92,9 +90,9 @@ def load_curves(path: Path) -> Curves:
     """Raises `ValueError` that names the file where it does not hold curves."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        title, note, link = (str(data[key]) for key in ("title", "note", "link"))
         traces = tuple(map(_trace, data["traces"]))
-        return Curves(title, _axis(data["x"]), _axis(data["y"]), traces, note, link)
+        axes = _axis(data["x"]), _axis(data["y"])
+        return Curves(str(data["title"]), *axes, traces, str(data["note"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the curves of a run: {error}") from error
 

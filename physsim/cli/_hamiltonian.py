@@ -18,6 +18,7 @@ _REVERSAL = {
     "V": ("voltage V(t)", "flips, runs backward in time", ""),
     "R": ("", "loses energy either way", ""),
 }
+_SHOWN = 60
 
 
 @app.command(rich_help_panel="Circuits")
@@ -66,9 +67,12 @@ def element_table(circuit) -> Table:
     table = Table(title="elements, and what time reversal does to them")
     for column in ("element", "nodes", "energy", "state", "under the flip"):
         table.add_column(column)
-    for element in circuit.netlist.elements[:60]:
+    for element in circuit.netlist.elements[:_SHOWN]:
         state, flip, energy = _reversal(element)
         table.add_row(element.name, " ".join(element.nodes), energy, state, flip)
+    more = len(circuit.netlist.elements) - _SHOWN
+    if more > 0:
+        table.caption = f"and {more} more"
     return table
 
 

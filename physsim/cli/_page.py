@@ -21,18 +21,18 @@ from ._thin import WINDOWS, thin
 class Number(NamedTuple):
     """A number and how it is written; the page holds all its digits."""
 
-    value: float
+    value: float | int
     text: str
 
 
 Cell = str | Number
 
 
-def number(value: float | None, unit: str = "", digits: int = 4) -> Cell:
-    """A cell with an SI prefix; a dash for what is missing."""
+def number(value: float | int | None, unit: str = "", digits: int = 4) -> Cell:
+    """A cell with an SI prefix, counts in full; a dash for what is missing."""
     if value is None or not math.isfinite(value):
         return "–"
-    return Number(value, si(value, unit, digits))
+    return Number(value, str(value) if isinstance(value, int) else si(value, unit, digits))
 
 
 @final
@@ -60,7 +60,7 @@ class Table:
     @property
     def largest(self) -> float:
         numbers = [cell.value for row in self.rows for cell in row if isinstance(cell, Number)]
-        return max(numbers, default=0.0) or 1.0
+        return float(max(numbers, default=0)) or 1.0
 
 
 @final
@@ -141,7 +141,6 @@ class Plot:
         curves = self.curves
         return {
             "title": curves.title,
-            "link": curves.link,
             "x": asdict(curves.x),
             "y": asdict(curves.y),
             "traces": [_packed(trace) for trace in curves.traces],

@@ -5,15 +5,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from learning import ErrorCurves
-
-from ._check_causes import causes_table
 from ._curves import Axis, Curves, Trace
 from ._page import Block, Cell, Figures, Note, Number, Plot, Table, Text, Told, number
 from ._report_circuit import from_rich
 from ._run import Check, Run, is_number, is_text, list_of, maybe, table_of
 
-Gradient = Mapping[str, float]
+Gradient = Mapping[str, float | int]
 
 
 def _are_gradients(x: Any) -> bool:
@@ -116,6 +113,10 @@ def _errors(exact: Gradient, others: Mapping[str, Gradient], reference: str) -> 
 
 
 def _causes(run: Run, causes: Any) -> list[Block]:
+    from learning import ErrorCurves
+
+    from ._check_causes import causes_table
+
     if not (isinstance(causes, dict) and all(f(causes.get(k)) for k, f in _CAUSES.items())):
         raise run.wrong("causes")
     steps = np.array(causes["steps_s"])

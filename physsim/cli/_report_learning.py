@@ -34,25 +34,25 @@ def training(runs: Sequence[Run]) -> Told:
     """Trainings that differ by their seeds; the best of them in detail."""
     found = [run.figures(_NEEDED) for run in runs]
     lines = [read_lines(run.beside("_metrics.jsonl", "_learned"), "learn", _LINE) for run in runs]
-    names, link = labels(runs), str(runs[0].path)
+    names = labels(runs)
     best = min(range(len(runs)), key=lambda k: found[k]["loss_best"])
     of = f", {names[best]}, the best of {len(runs)}" if len(runs) > 1 else ""
     learned = load_curves(runs[best].beside("_curves.json", "_learned"))
     plots = [
         replace(learned, title=f"{learned.title}{of}"),
-        *_by_update(dict(zip(names, lines, strict=True)), link),
-        *_of_values(found[best], lines[best], of, link),
+        *_by_update(dict(zip(names, lines, strict=True))),
+        *_of_values(found[best], lines[best], of),
     ]
     table = _value_table(found[best], of)
     return Told(summary(names, [_told(figures) for figures in found]), [*map(Plot, plots), table])
 
 
-def _told(figures: dict[str, Any]) -> dict[str, float]:
+def _told(figures: dict[str, Any]) -> dict[str, float | int]:
     """What the page says first, in the order of the file."""
     return {name: x for name, x in figures.items() if is_number(x)}
 
 
-def _by_update(lines: Mapping[str, list[dict[str, Any]]], link: str) -> list[Curves]:
+def _by_update(lines: Mapping[str, list[dict[str, Any]]]) -> list[Curves]:
     """The loss, the gradient's size, and its agreement with BPTT's, where it was compared."""
     plots = []
     for title, keys in (
@@ -67,11 +67,11 @@ def _by_update(lines: Mapping[str, list[dict[str, Any]]], link: str) -> list[Cur
         ]
         known = tuple(trace for trace in traces if len(trace.x))
         if known:
-            plots.append(Curves(title, _UPDATE, Axis(title, log=True), known, link=link))
+            plots.append(Curves(title, _UPDATE, Axis(title, log=True), known))
     return plots
 
 
-def _of_values(figures, rows, of: str, link: str) -> list[Curves]:
+def _of_values(figures, rows, of: str) -> list[Curves]:
     """Each trained value over its start, update by update."""
     if not rows:
         return []
@@ -85,7 +85,7 @@ def _of_values(figures, rows, of: str, link: str) -> list[Curves]:
     )
     note = f"The {_MOST} of {len(names)} that change most." if len(names) > _MOST else ""
     up = Axis("value, over its start")
-    return [Curves(f"trained values{of}", _UPDATE, up, traces, note, link)] if traces else []
+    return [Curves(f"trained values{of}", _UPDATE, up, traces, note)] if traces else []
 
 
 def _value_table(figures, of: str) -> Table:

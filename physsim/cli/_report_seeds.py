@@ -11,11 +11,13 @@ from ._run import Run, is_number
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """What tells the runs apart: nothing, the seed, or the record."""
+    """What tells the runs apart: nothing, the seed, or where they lie."""
     if len(runs) == 1:
         return [""]
     seeds = [f"seed {run.record.settings.get('seed')}" for run in runs]
-    return seeds if len(set(seeds)) == len(runs) else [str(run.path) for run in runs]
+    if len(set(seeds)) == len(runs):
+        return seeds
+    return [f"{run.path.parent.name}/{run.path.name}" for run in runs]
 
 
 def history(
@@ -29,7 +31,7 @@ def history(
     return Trace(name, x, y, "line" if len(pairs) == len(rows) else "marked")
 
 
-def summary(names: Sequence[str], figures: Sequence[Mapping[str, float]]) -> Figures | Table:
+def summary(names: Sequence[str], figures: Sequence[Mapping[str, float | int]]) -> Figures | Table:
     """Figures of one run; of several a row a figure, with mean and standard deviation."""
     if len(names) == 1:
         return Figures([(name.replace("_", " "), number(x)) for name, x in figures[0].items()])

@@ -29,13 +29,13 @@ def stack_training(runs: Sequence[Run]) -> Told:
     """Trainings that differ by their seeds; the confusion or the readings of the first."""
     found = [run.figures(_NEEDED) for run in runs]
     lines = [read_lines(run.beside("metrics.jsonl", "result"), "train", _LINE) for run in runs]
-    names, link = labels(runs), str(runs[0].path)
-    plots = map(Plot, _by_epoch(names, lines, found[0]["metric"], link))
+    names = labels(runs)
+    plots = map(Plot, _by_epoch(names, lines, found[0]["metric"]))
     told = [{n: x for n, x in figures.items() if is_number(x) and n != "seed"} for figures in found]
     return Told(summary(names, told), [*plots, _outcome(runs[0], names[0])])
 
 
-def _by_epoch(names, lines, metric: str, link: str) -> list[Curves]:
+def _by_epoch(names, lines, metric: str) -> list[Curves]:
     # Scores are accuracies, or minus mean square errors.
     sign = 1.0 if metric == "accuracy" else -1.0
     plots = []
@@ -49,7 +49,7 @@ def _by_epoch(names, lines, metric: str, link: str) -> list[Curves]:
             for name, rows in zip(names, lines, strict=True)
             for key, word in keys.items()
         )
-        plots.append(Curves(title, _EPOCH, Axis(title, log=log), traces, link=link))
+        plots.append(Curves(title, _EPOCH, Axis(title, log=log), traces))
     return plots
 
 

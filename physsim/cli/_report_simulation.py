@@ -30,7 +30,7 @@ def simulation(runs: Sequence[Run]) -> Told:
     path, waves = _read_waves(run)
     rows = [
         ("time simulated", number(figures["t_end"], "s")),
-        ("samples", str(figures["samples"])),
+        ("samples", number(figures["samples"])),
         ("step", number(figures["dt"], "s")),
         ("integrator", str(run.record.settings.get("integrator", "–"))),
     ]
@@ -38,12 +38,9 @@ def simulation(runs: Sequence[Run]) -> Told:
         largest = float(np.max(np.abs(waves["energy_error"])))
         rows.append(("largest relative change of the energy", number(largest)))
     asked = [f"v({node})" for node in run.record.settings.get("nodes", [])]
-    plots = [
-        *_wave_plots(waves, asked, str(run.path)),
-        *_energy_plots(waves, str(run.path)),
-        *_spectrum_plots(waves, asked),
-    ]
-    return Told(Figures(rows), [Plot(curves, path.name) for curves in plots])
+    plots = [*_wave_plots(waves, asked), *_energy_plots(waves)]
+    spectra = map(Plot, _spectrum_plots(waves, asked))
+    return Told(Figures(rows), [*(Plot(curves, path.name) for curves in plots), *spectra])
 
 
 def _read_waves(run: Run) -> tuple[Path, Waves]:
@@ -60,9 +57,12 @@ def _read_waves(run: Run) -> tuple[Path, Waves]:
 def _from_csv(path: Path) -> Waves:
     with path.open(encoding="utf-8", newline="") as file:
         header = next(csv.reader(file), [])
-        table = np.loadtxt(file, delimiter=",", ndmin=2)
-    if header[:1] != ["time"] or table.shape[1:] != (len(header),):
-        raise ValueError("expected a header and as many numbers in each line")
+        rows = file.readlines()
+    if header[:1] != ["time"] or not rows:
+        raise ValueError("expected a header, time and names, and a line a sample")
+    table = np.loadtxt(rows, delimiter=",", ndmin=2)
+    if table.shape[1] != len(header):
+        raise ValueError(f"expected {len(header)} numbers a line")
     return dict(zip(header, table.T, strict=True))
 
 
@@ -85,7 +85,7 @@ def _chosen(names: list[str], asked: list[str]) -> tuple[list[str], list[str]]:
     return [n for n in names if n in held], shown
 
 
-def _wave_plots(waves: Waves, asked: list[str], link: str) -> list[Curves]:
+def _wave_plots(waves: Waves, asked: list[str]) -> list[Curves]:
     plots = []
     for letter, title, unit in (("v", "voltage", "V"), ("i", "current", "A")):
         names = [name for name in waves if name.startswith(f"{letter}(")]
@@ -95,11 +95,11 @@ def _wave_plots(waves: Waves, asked: list[str], link: str) -> list[Curves]:
         )
         note = "" if held == names else f"{len(held)} of {len(names)} waveforms."
         if traces:
-            plots.append(Curves(f"{title}s", _TIME, Axis(title, unit), traces, note, link))
+            plots.append(Curves(f"{title}s", _TIME, Axis(title, unit), traces, note))
     return plots
 
 
-def _energy_plots(waves: Waves, link: str) -> list[Curves]:
+def _energy_plots(waves: Waves) -> list[Curves]:
     plots = []
     for name, title, unit in (
         ("energy", "stored energy", "J"),
@@ -107,7 +107,7 @@ def _energy_plots(waves: Waves, link: str) -> list[Curves]:
     ):
         if name in waves and np.ptp(waves[name]) > _FLAT * np.max(np.abs(waves[name])):
             trace = Trace(title, waves["time"], waves[name], colour=6)
-            plots.append(Curves(title, _TIME, Axis(title, unit), (trace,), link=link))
+            plots.append(Curves(title, _TIME, Axis(title, unit), (trace,)))
     return plots
 
 

@@ -131,9 +131,8 @@
       drag.setAttribute("aria-pressed", false);
     }
     if (plot.traces.length > 2) {
-      const all = (on) => () => plot.buttons.forEach((made, k) => toggle(plot, k, on));
-      button(bar, "All", all(true), "Show all curves");
-      button(bar, "None", all(false), "Hide all curves");
+      button(bar, "All", () => show(plot, () => true), "Show all curves");
+      button(bar, "None", () => show(plot, () => false), "Hide all curves");
     }
   }
 
@@ -141,7 +140,7 @@
     const place = plot.figure.querySelector(".traces");
     place.hidden = plot.traces.length === 1 && plot.traces[0].name === plot.y.label;
     plot.buttons = plot.traces.map((trace, k) => {
-      const made = button(place, trace.name, () => toggle(plot, k, !plot.on[k]), "Show or hide");
+      const made = button(place, trace.name, () => show(plot, (on, j) => (j === k ? !on : on)), "Show or hide");
       made.style.setProperty("--colour", `var(--c${(trace.colour ?? k) % COLOURS})`);
       made.style.setProperty("--dash", trace.look === "dashed" ? "dashed" : dashOf(trace, k, BORDERS));
       made.setAttribute("aria-pressed", plot.on[k]);
@@ -149,23 +148,25 @@
     });
   }
 
-  function toggle(plot, k, on) {
-    plot.on[k] = on;
-    plot.buttons[k].setAttribute("aria-pressed", on);
-    Plotly.restyle(plot.axes, { visible: on }, [k]);
+  function show(plot, chosen) {
+    plot.on = plot.on.map(chosen);
+    plot.buttons.forEach((made, k) => made.setAttribute("aria-pressed", plot.on[k]));
+    Plotly.restyle(plot.axes, { visible: plot.on });
   }
 
-  // What a plot shows of its x axis, those with the same link show, too.
+  // Plots of one section over the same quantity show the same part of it.
   function follow(plot) {
-    const others = plots.filter((other) => other !== plot && plot.link && other.link === plot.link);
+    const same = (other) => other.x.label === plot.x.label && other.section === plot.section;
+    const others = plots.filter((other) => other !== plot && plot.x.label && same(other));
     plot.axes.on("plotly_relayout", (event) => {
       const ranged = Object.keys(event).some((key) => key.startsWith("xaxis.range"));
-      if (!ranged && !event["xaxis.autorange"]) return;
+      if (plot.led || !(ranged || event["xaxis.autorange"])) return;
+      const { range } = plot.axes.layout.xaxis;
       for (const other of others) {
-        const [low, high] = plot.axes.layout.xaxis.range;
-        const [from, to] = other.axes.layout.xaxis.range;
-        const same = Math.abs(low - from) + Math.abs(high - to) <= 1e-9 * Math.abs(high - low);
-        if (!same) Plotly.relayout(other.axes, ranged ? { "xaxis.range": [low, high] } : { "xaxis.autorange": true });
+        other.led = true;
+        Plotly.relayout(other.axes, ranged ? { "xaxis.range": [...range] } : { "xaxis.autorange": true }).then(() => {
+          other.led = false;
+        });
       }
     });
     plot.axes.on("plotly_doubleclick", () => Plotly.relayout(plot.axes, home(plot)));
@@ -175,15 +176,18 @@
   document.querySelectorAll("figure.plot").forEach((figure, k) => {
     const plot = plots[k];
     plot.figure = figure;
+    plot.section = figure.closest("section");
     plot.axes = figure.querySelector(".axes");
     plot.on = plot.traces.map((trace) => trace.shown);
     // A finger that scrolls the page must not zoom.
     plot.drag = touch ? false : "zoom";
+  });
+  for (const plot of plots) {
     legend(plot);
     controls(plot);
     draw(plot);
     follow(plot);
-  });
+  }
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plots.forEach((plot) => draw(plot)));
   addEventListener("beforeprint", () => {
