@@ -74,7 +74,7 @@ def check(
     report = _compare(checked, epsilon)
     limits = {"exact": rtol, "echo": rtol_echo, "continuous": rtol_continuous}
     disagreeing = report.disagreeing(**limits)
-    figures = {"disagreeing": disagreeing, **_figures(report, checked.circuit)}
+    figures = {"disagreeing": disagreeing, **gradient_figures(report, checked.circuit)}
     if causes:
         figures["causes"] = _explain(checked, folder / f"{netlist.stem}_check.png")
     path = folder / f"{netlist.stem}_check.json"
@@ -182,7 +182,7 @@ def _compare(checked: _Checked, epsilon: float | None):
     return report
 
 
-def _figures(report, circuit) -> dict[str, Any]:
+def gradient_figures(report, circuit) -> dict[str, Any]:
     """All that a report says, derivatives in SI."""
     components = report.components(circuit.units)
     return {

@@ -9,6 +9,7 @@ import numpy as np
 from ._files import bundled, console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out
+from ._record import save_record
 
 _PERIODS = 10_000
 
@@ -30,7 +31,10 @@ def demo(out: Out = "out") -> None:
     }
     figures["seconds"] = time.perf_counter() - start
     save_json(figures, folder / "demo.json")
-    console.print(f"\nDone in {figures['seconds']:.0f} s. Look at the plots in {folder}/.")
+    console.print(
+        f"\nDone in {figures['seconds']:.0f} s. Look at the plots in {folder}/, or make a page:"
+    )
+    console.print(f"  physsim report {folder}", highlight=False)
 
 
 def _simulate(circuit, folder: Path) -> dict:
@@ -65,6 +69,7 @@ def _gradients(circuit, folder: Path) -> dict:
     import learning
     from physsim import SRKN11b, StormerVerlet
 
+    from ._check import gradient_figures
     from ._experiment import make_experiment
     from ._pictures import echo_picture
 
@@ -80,16 +85,21 @@ def _gradients(circuit, folder: Path) -> dict:
     report = experiment.compare()
     for table in report.tables(circuit.units):
         console.print(table)
+    path = folder / "coupled_lc_check.json"
+    save_json({"disagreeing": report.disagreeing(), **gradient_figures(report, circuit)}, path)
+    settings = {"measure": "v(out)", "integrator": "SRKN11b", "dt_s": 1e-8}
+    save_record(path, "check", [bundled("coupled_lc.cir")], settings, circuit)
     return {"worst_relative_error": {m: report.worst(m) for m in report.gradients}}
 
 
 def _train(folder: Path) -> dict:
-    from ._learn import train, write_results
+    from ._learn import write_results
     from ._task import read_task
+    from ._training import Run, Trainer
 
     console.rule("4. Training the tanks and their coupling on a target waveform")
     task = read_task(bundled("coupled_lc.toml"))
-    trained = train(task)
+    trained = Trainer(task).run(Run(task.seed, folder, "coupled_lc"))
     figures = write_results(trained, folder, "coupled_lc")
     hidden = load_circuit(task.path.parent / task.target["netlist"]).values()
     figures["hidden_values"] = hidden
