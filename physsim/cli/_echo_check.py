@@ -47,18 +47,15 @@ class EchoCheck:
         """Both gradients, and the relative error of each component for each epsilon."""
         table = Table(title="dL/d(parameter) per SI unit, L the mean square in time, halved")
         last = list(self.echoes)[-1]
-        table.add_column("parameter")
-        titles = [
-            "continuous adjoint",
-            f"ngspice, {last:g}",
-            *(f"error, {e:g}" for e in self.echoes),
-        ]
-        for title in titles:
-            table.add_column(title, justify="right")
+        table.add_column("parameter", overflow="fold", min_width=5)
+        for title in ("continuous adjoint", f"ngspice, {last:g}"):
+            table.add_column(title, justify="right", min_width=11)
+        for epsilon in self.echoes:
+            table.add_column(f"error, {epsilon:g}", justify="right", min_width=7)
         errors = [self.errors(epsilon) for epsilon in self.echoes]
         for name, x in self.adjoint.items():
             found = self.echoes[last].gradient[name]
-            table.add_row(name, f"{x: .6e}", f"{found: .6e}", *(f"{e[name]:.1e}" for e in errors))
+            table.add_row(name, f"{x: .4e}", f"{found: .4e}", *(f"{e[name]:.1e}" for e in errors))
         return table
 
     def picture(self) -> Figure:
@@ -98,10 +95,11 @@ def check_in_ngspice(
     step = stop / max(_FEWEST, int(np.ceil(_STEPS_A_PERIOD * periods)))
     scale = circuit.scales.voltage
     cost = half_square(1 / (scale**2 * stop))
-    echoes = {
-        epsilon: ngspice_echo(circuit, quantity, cost, stop=stop, max_step=step, epsilon=epsilon)
-        for epsilon in epsilons
-    }
+    echoes, settings = {}, {"stop": stop, "max_step": step}
+    with physsim.progress_bar("echoes in ngspice", len(epsilons)) as advance:
+        for epsilon in epsilons:
+            echoes[epsilon] = ngspice_echo(circuit, quantity, cost, epsilon=epsilon, **settings)
+            advance(1)
     return EchoCheck(_adjoint(circuit, quantity, stop, periods), echoes)
 
 

@@ -3,12 +3,16 @@
 import json
 from importlib.resources import files
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from rich.console import Console
 
-# File names and titles are not to be read as markup, and paths are not to be broken.
-console = Console(markup=False, emoji=False, soft_wrap=True)
+# File names and titles are not to be read as markup, and paths are not to be broken. Written to a
+# file, tables have room.
+console = Console(
+    markup=False, emoji=False, soft_wrap=True, width=get_terminal_size((120, 40)).columns
+)
 
 
 def bundled(name: str) -> Path:
