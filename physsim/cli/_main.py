@@ -17,7 +17,7 @@ app = typer.Typer(
         "values by time-reversed echoes.\n\n"
         "NETLIST is a SPICE file (elements C, L, R, I, V, B, K, P, X), or the name of a bundled "
         "one: coupled_lc.cir, rlc_filter.cir, lc_ladder.cir, junction_chain.cir.\n\n"
-        "Start with:  physsim simulate coupled_lc.cir  or  physsim demo"
+        "Start with:  physsim demo  or  physsim simulate coupled_lc.cir;  then  physsim report out"
     ),
 )
 
