@@ -133,26 +133,93 @@ def test_a_training_shows_curves_and_values(tmp_path):
     assert {NETLIST, TASK} <= set(page.texts["pre"])
 
 
-def write_run(folder, waves, **settings):
-    """A run as `physsim simulate` leaves it, with these waveforms."""
-    folder.mkdir(exist_ok=True)
+def write_record(folder, name, kind, figures, files, **settings):
+    """A run's figures and record as commands leave them; the last of the files is the netlist."""
+    folder.mkdir(parents=True, exist_ok=True)
     record = {
-        "kind": "simulate",
-        "line": "physsim simulate made.cir",
+        "kind": kind,
+        "line": f"physsim {kind}",
         "written": "2000-01-01T00:00:00+00:00",
         "versions": {"physsim": "0.1.0"},
         "machine": {},
         "settings": settings,
-        "files": {"made.cir": NETLIST},
-        "netlist": NETLIST,
+        "files": files,
+        "netlist": NETLIST if NETLIST in files.values() else "",
     }
-    (folder / "made.run.json").write_text(json.dumps(record))
+    (folder / f"{name}.run.json").write_text(json.dumps(record))
+    (folder / f"{name}.json").write_text(json.dumps(figures))
+    return record
+
+
+def write_run(folder, waves, **settings):
+    """A run as `physsim simulate` leaves it, with these waveforms."""
     figures = {"samples": len(waves["time"]), "t_end": waves["time"][-1], "dt": None}
-    (folder / "made.json").write_text(json.dumps(figures))
+    record = write_record(folder, "made", "simulate", figures, {"made.cir": NETLIST}, **settings)
     names = ",".join(f'"{name}"' for name in waves)
     table = np.column_stack(list(waves.values()))
     np.savetxt(folder / "made.csv", table, delimiter=",", header=names, comments="")
     return record
+
+
+CAUSES = {
+    "epsilons": [1e-4, 1e-6],
+    "by_epsilon": [1e-5, 1e-9],
+    "steps_s": [2e-8, 1e-8],
+    "by_step": [3.2e-6, 5e-8],
+    "order": 6,
+    "rounding": 1e-13,
+    "missed": None,
+    "unreversed": None,
+    "refused": {},
+}
+
+
+def write_check(folder, causes):
+    gradients = {"BPTT": {"C1.C": 2.0, "L1.L": -3.0}, "RHEL": {"C1.C": 2.5, "L1.L": -3.0}}
+    row = {"method": "RHEL", "group": "C1.C", "cosine": 0.875, "norm_ratio": 1.25}
+    figures = {
+        "worst_relative_error": {"BPTT": 0.0, "RHEL": 0.25},
+        "disagreeing": ["RHEL"],
+        "reference": "BPTT",
+        "gradients": gradients,
+        "agreement": [row | {"relative_error": 0.25}],
+        "failed": {"ContinuousAdjoint": "lost its way"},
+        "causes": causes,
+    }
+    write_record(folder, "made_check", "check", figures, {"made.cir": NETLIST})
+
+
+def test_a_check_that_fails_says_why(tmp_path, capsys):
+    write_check(tmp_path, CAUSES)
+    page = Page(report(tmp_path))
+    assert page.figures["verdict"] == "disagree with BPTT: RHEL"
+    assert "Without ContinuousAdjoint: lost its way" in page.texts["p"]
+    assert {0.125, 0.25} <= set(page.numbers)
+    # No error has no place on a logarithmic axis; it stands at its end.
+    errors = page.curves("each component's distance from BPTT")["RHEL"][1]
+    assert errors.tolist() == [0.25, 1e-17]
+    assert page.curves("the size of the nudges")["RHEL"][1].tolist() == CAUSES["by_epsilon"]
+    guide = page.curves("the step")["dt^6"]
+    np.testing.assert_allclose(guide[1], [3.2e-6, 3.2e-6 / 64])
+    assert "power 6.00" in "".join(page.texts["td"])
+    (tmp_path / "report.html").unlink()
+    write_check(tmp_path, CAUSES | {"order": "six"})
+    assert_one_line(tmp_path, capsys, "made_check.json: not what `physsim check` writes: causes")
+
+
+def test_an_echo_in_ngspice_is_told(tmp_path):
+    figures = {
+        "continuous_adjoint": {"C1.C": 2.0},
+        "ngspice": {"0.1": {"C1.C": 2.5}, "0.01": {"C1.C": 2.25}},
+        "retraced": {"0.1": 0.5, "0.01": 0.0625},
+    }
+    write_record(tmp_path, "made_ngspice", "ngspice", figures, {"made.cir": NETLIST})
+    (tmp_path / "made_recipe.md").write_text("# Charge C1 & let go\n")
+    page = Page(report(tmp_path))
+    assert {2.0, 2.5, 2.25, 0.5, 0.0625} <= set(page.numbers)
+    errors = page.curves("each component's distance from the continuous adjoint")
+    assert [y.tolist() for _, y in errors.values()] == [[0.25], [0.125]]
+    assert "# Charge C1 & let go\n" in page.texts["pre"]
 
 
 def test_long_and_many_waveforms_are_thinned_and_said_to_be(tmp_path):
@@ -204,17 +271,6 @@ def test_all_runs_below_a_folder_are_on_its_page(tmp_path):
 
 def write_training(folder, seed):
     """A training as `physsim train` leaves it."""
-    folder.mkdir(parents=True)
-    record = {
-        "kind": "train",
-        "line": "physsim train made.toml --seeds 2",
-        "written": "2000-01-01T00:00:00+00:00",
-        "versions": {"physsim": "0.1.0"},
-        "machine": {},
-        "settings": {"seed": seed, "gradient": {"method": "fused"}},
-        "files": {"made.toml": "seeds = [0, 1]\n"},
-        "netlist": "",
-    }
     figures = {
         "metric": "accuracy",
         "accuracy": 0.75 + 0.125 * seed,
@@ -225,8 +281,8 @@ def write_training(folder, seed):
         "classes": ["a", "<b>"],
         "confusion": [[5, 1], [2, 7]],
     }
-    (folder / "result.run.json").write_text(json.dumps(record))
-    (folder / "result.json").write_text(json.dumps(figures))
+    settings = {"seed": seed, "gradient": {"method": "fused"}}
+    write_record(folder, "result", "train", figures, {"made.toml": "seeds = [0, 1]\n"}, **settings)
     names = ("loss", "validation_loss", "validation_score", "gradient_norm")
     lines = [{"step": k} | {name: 1.0 / (k + 1 + seed) for name in names} for k in range(3)]
     text = "".join(f"{json.dumps(line)}\n" for line in lines)
