@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -236,3 +237,15 @@ def test_columns_that_tell_nothing(run, tmp_path):
     text[5] = text[5].split(",")[0] + ",,"
     (tmp_path / "scope.csv").write_text("\n".join(text))
     assert "scope.csv:6: expected" in run("identify", "tank.cir", "scope.csv")[2]
+
+
+def test_the_bundled_record_fits_the_bundled_netlist():
+    from physsim.cli._files import find_input
+    from physsim.cli._measured import read_measured
+
+    circuit = circuits.load(find_input(Path("chua.cir")))
+    measured = read_measured(find_input(Path("chua_scope.csv")), resample=False)
+    assert measured.quantities == ("v(one)", "v(two)") and len(measured.values) == 2000
+    assert all(circuit.readout(q) is not None for q in measured.quantities)
+    # Volts and seconds: the double scroll is some volts high.
+    assert 1 < measured.values[:, 0].std() < 3

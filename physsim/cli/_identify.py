@@ -7,7 +7,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from ._files import console, load_circuit, output_folder, save_figure, save_json
+from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Netlist, Out
 
@@ -44,7 +44,7 @@ def identify(
 
     Examples:
 
-        physsim identify chua.cir scope.csv --known R1
+        physsim identify chua.cir chua_scope.csv --known R1
 
         physsim identify coupled_lc.cir scope.csv --fit "L*" --fit "C*" --known C1 --alpha 0.05
 
@@ -60,7 +60,7 @@ def identify(
     folder = output_folder(Path(out))
     learning.check_alpha(alpha)
     circuit = load_circuit(netlist)
-    measured = read_measured(data, resample=resample)
+    measured = read_measured(find_input(data), resample=resample)
     experiment = make_experiment(circuit, measured, tuple(fit or ()), tuple(known or ()))
     found = learning.identify(experiment.box, alpha=alpha, window=window or None)
     after = experiment.identified(np.log(found.factors))
