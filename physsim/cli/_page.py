@@ -66,11 +66,12 @@ class Table:
 @final
 @dataclass(frozen=True)
 class Text:
-    """Text as it stands in a file."""
+    """Text as it stands in a file; words are broken into lines that fit."""
 
     kind: ClassVar = "text"
     title: str
     text: str
+    words: bool = False
 
 
 @final

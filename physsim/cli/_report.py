@@ -116,7 +116,7 @@ def _repetition(groups: Sequence[Sequence[Run]], titles: Sequence[str]) -> Secti
         if len(groups) > 1:
             blocks.append(Heading(title))
         lines = dict.fromkeys(run.record.line for run in group)
-        blocks.append(Text("Command line", "\n".join(lines)))
+        blocks.append(Text("Command line", "\n".join(lines), words=True))
         inputs = list(record.files.items())[: -1 if record.netlist else None]
         blocks += [Text(name, text) for name, text in inputs]
         seeds = ", ".join(str(run.record.settings.get("seed")) for run in group)

@@ -162,5 +162,6 @@ def echoes_in_ngspice(runs: Sequence[Run]) -> Told:
     ]
     recipe = run.beside("_recipe.md", drop="_ngspice")
     if recipe.is_file():
-        blocks.append(Text("How to run the echo on a bench", recipe.read_text(encoding="utf-8")))
+        text = recipe.read_text(encoding="utf-8")
+        blocks.append(Text("How to run the echo on a bench", text, words=True))
     return Told(Figures(rows), blocks)

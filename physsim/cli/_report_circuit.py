@@ -30,7 +30,7 @@ def circuit_section(run: Run) -> Section:
             *_drawing(circuit),
             Text("Netlist", text),
             *_formulas(circuit),
-            Text("What was derived", circuit.report()),
+            Text("What was derived", circuit.report(), words=True),
             from_rich(element_table(circuit)),
             from_rich(unit_table(circuit)),
         ],
