@@ -22,10 +22,16 @@ _NEEDED: dict[str, Check] = {
     "disagreeing": list_of(is_text),
     "reference": is_text,
     "gradients": _are_gradients,
-    "agreement": list_of(lambda x: isinstance(x, dict) and x.keys() >= _ROW),
+    "agreement": list_of(lambda x: isinstance(x, dict) and all(f(x.get(k)) for k, f in _ROW)),
     "failed": table_of(is_text),
 }
-_ROW = {"method", "group", "cosine", "norm_ratio", "relative_error"}
+_ROW: tuple[tuple[str, Check], ...] = (
+    ("method", is_text),
+    ("group", is_text),
+    ("cosine", is_number),
+    ("norm_ratio", is_number),
+    ("relative_error", is_number),
+)
 _CAUSES: dict[str, Check] = {
     "epsilons": list_of(is_number),
     "by_epsilon": maybe(list_of(is_number)),

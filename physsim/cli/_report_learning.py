@@ -80,7 +80,12 @@ def _of_values(figures, rows, of: str) -> list[Curves]:
     names = [name for name in rows[0]["values"] if start.get(name)]
     held = sorted(names, key=lambda n: -abs(np.log(abs(figures["values_after"][n] / start[n]))))
     traces = tuple(
-        Trace(name, steps, [row["values"][name] / start[name] for row in rows], shown=k < _SHOWN)
+        Trace(
+            name,
+            steps,
+            [row["values"].get(name, np.nan) / start[name] for row in rows],
+            shown=k < _SHOWN,
+        )
         for k, name in enumerate(held[:_MOST])
     )
     note = f"The {_MOST} of {len(names)} that change most." if len(names) > _MOST else ""

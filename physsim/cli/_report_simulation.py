@@ -37,7 +37,8 @@ def simulation(runs: Sequence[Run]) -> Told:
     if "energy_error" in waves:
         largest = float(np.max(np.abs(waves["energy_error"])))
         rows.append(("largest relative change of the energy", number(largest)))
-    asked = [f"v({node})" for node in run.record.settings.get("nodes", [])]
+    nodes = run.record.settings.get("nodes")
+    asked = [f"v({node})" for node in nodes] if isinstance(nodes, list) else []
     plots = [*_wave_plots(waves, asked), *_energy_plots(waves)]
     spectra = map(Plot, _spectrum_plots(waves, asked))
     return Told(Figures(rows), [*(Plot(curves, path.name) for curves in plots), *spectra])
