@@ -13,10 +13,9 @@ import learning
 _TASKS = {
     "recall": learning.recall_task,
     "phase": learning.phase_task,
-    "adding": learning.adding_task,
 }
-_RATES = {"HRU, RHEL": (1e-2,), "GRU, BPTT": (1e-2, 3e-3)}
-_BLOCKS, _HIDDEN, _MODES, _BATCH, _COUNT = 2, 16, 32, 32, 300
+_RATES = {"HRU, RHEL": (3e-3,), "GRU, BPTT": (3e-3, 1e-2)}
+_BLOCKS, _HIDDEN, _MODES, _BATCH, _COUNT = 1, 16, 32, 32, 400
 
 
 @final
@@ -46,7 +45,7 @@ class Backpropagation(learning.AbstractSweep):
 
 
 def measure(quick: bool) -> dict[str, list[dict]]:
-    lag, epochs, seeds = (200, 10, 1) if quick else (2_000, 60, 3)
+    lag, epochs, seeds = (200, 10, 1) if quick else (2_000, 60, 2)
     rows = []
     for task in _TASKS:
         for model, rates in _RATES.items():

@@ -67,7 +67,7 @@ def draw(circuit: "Circuit") -> Figure:
         for node, place in places.items():
             axis.plot(*place, "o", color=_INK, markersize=3.5, zorder=3)
             axis.annotate(
-                _plain(node), place, (3, 4), textcoords="offset points", color=COLOURS[0],
+                _plain(node), tuple(place), (3, 4), textcoords="offset points", color=COLOURS[0],
                 fontsize=8, zorder=4,
             )  # fmt: skip
         axis.set_aspect("equal")

@@ -225,7 +225,7 @@ def charge_response(
     for k, sign in path:
         charges[k] = sign
     volts = np.zeros(tree.num_charges)
-    volts[:count] = _volts(tree, charges[:count])
+    volts[:count] = np.asarray(_volts(tree, charges[:count]))
     changes = {}
     for k, element in enumerate(tree.nonlinear_capacitors, start=count):
         changes[element.name] = float(charges[k])

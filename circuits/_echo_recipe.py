@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import jax.numpy as jnp
 import sympy
@@ -45,7 +46,7 @@ def bench_recipe(circuit: Circuit, quantity: str, stop: float, epsilon: float = 
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _named(circuit: Circuit, *kinds) -> list[Element]:
+def _named(circuit: Circuit, *kinds) -> list[Any]:
     return [e for e in circuit.netlist.elements if isinstance(e, kinds)]
 
 

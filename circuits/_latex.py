@@ -83,7 +83,7 @@ def _ported(circuit) -> str:
 
 def _shape(form: PortHamiltonian) -> str:
     drive = " + G u" if form.inputs else ""
-    leaks = r" - n(\nabla H)" if any(form.leaks) else ""
+    leaks = r" - n(\nabla H)" if not form.leaks.is_zero_matrix else ""
     return rf"(J - R) \nabla H(x){drive}{leaks}"
 
 
@@ -95,7 +95,7 @@ def _matrices(form: PortHamiltonian) -> list[tuple[str, str]]:
     ]
     if form.inputs:
         rows += [("G", _latex(form.ports)), ("u", _latex(sympy.Matrix(form.inputs)))]
-    return rows + ([("n", _latex(form.leaks))] if any(form.leaks) else [])
+    return rows if form.leaks.is_zero_matrix else [*rows, ("n", _latex(form.leaks))]
 
 
 def _latex(x) -> str:

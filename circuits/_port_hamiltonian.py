@@ -16,7 +16,7 @@ currents of link resistors are
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import final
+from typing import Any, final
 
 import sympy
 
@@ -112,14 +112,14 @@ class _Writer:
             (leaks, self.R, "lies beside resistors in series with inductors, whose voltage"),
         ):
             for element in elements:
-                if any(self._K([element], columns)):
+                if not self._K([element], columns).is_zero_matrix:
                     raise NetlistError(
                         f"{element.name} {what} enters: these equations are not written out "
                         "(the simulation has no such limit)",
                         element.location,
                     )
         for nodes, gyrator in ports:
-            if any(self._K([nodes], self.R)):
+            if not self._K([nodes], self.R).is_zero_matrix:
                 raise NetlistError(
                     f"{gyrator.name} lies beside resistors in series with inductors: these "
                     "equations are not written out (the simulation has no such limit)",
@@ -164,7 +164,7 @@ class _Writer:
 
     def _magnetic(self, fluxes):
         links, inner = self.tree.link_inductors, self.tree.inductors
-        total = sympy.Integer(0)
+        total: Any = sympy.Integer(0)
         if links:
             own = [*links, *inner]
             P = sympy.eye(len(links)).row_join(-self._K(links, self.L))
@@ -188,7 +188,7 @@ class _Writer:
         """x^T matrix^-1 x / 2, with symbols for the entries of inverses of more than one row."""
         total = sympy.Integer(0)
         for own in matrix.connected_components():
-            x = sympy.Matrix([variables[k] for k in sorted(own)])
+            x: Any = sympy.Matrix([variables[k] for k in sorted(own)])
             block = matrix.extract(sorted(own), sorted(own))
             if len(own) == 1:
                 total += x[0] ** 2 / (2 * block[0])
@@ -244,7 +244,7 @@ class _Writer:
         total = sympy.zeros(len(charges) + len(fluxes), 1)
         volts = [sympy.Symbol(f"{e.name}(t)", real=True) for e in self.tree.sources]
         for element in self._kind(NonlinearResistor):
-            K, K_V = self._K([element], self.C), self._K([element], self.V)
+            K, K_V = (self._K([element], columns).flat() for columns in (self.C, self.V))
             v = sum((k * energy.diff(q) for k, q in zip(K, charges, strict=True)), sympy.Integer(0))
             v += sum((k * u for k, u in zip(K_V, volts, strict=True)), sympy.Integer(0))
             current = element.current.subs({VOLTAGE: v, **_own(element)}, simultaneous=True)
@@ -280,7 +280,7 @@ def _inductive(element, flux):
     return element.energy.subs({FLUX: flux, **_own(element)}, simultaneous=True)
 
 
-def _inverse(matrix: sympy.Matrix) -> sympy.Matrix:
+def _inverse(matrix: Any) -> Any:
     if matrix.is_diagonal():
         return sympy.diag(*(1 / matrix[k, k] for k in range(matrix.rows)))
     if matrix.rows > _MAX_INVERSE:

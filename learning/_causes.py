@@ -164,8 +164,12 @@ def _missed(problem: Problem, inputs: Inputs) -> float | None:
     if not H.is_lossless or parity.params or parity.inputs:
         return None
     start = problem.start(H)
-    options = {"dt": float(problem.dt), "num_steps": problem.num_steps, "inputs": inputs}
-    ends = {"save_every": problem.num_steps}
+    options: dict[str, Any] = {
+        "dt": float(problem.dt),
+        "num_steps": problem.num_steps,
+        "inputs": inputs,
+    }
+    ends: dict[str, Any] = {"save_every": problem.num_steps}
     there = integrate(H, solver, start, **options, **ends).final
     back = integrate(H, solver, there.reverse(), backward=True, **options, **ends).final.reverse()
 

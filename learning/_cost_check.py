@@ -16,7 +16,8 @@ def check_cost(
 ) -> None:
     """`ValueError` unless the cost is a real scalar that has a derivative by `H` or `y`."""
     value = eqx.filter_eval_shape(cost, H, y)
-    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    shape: Any = getattr(value, "shape", None)
+    dtype: Any = getattr(value, "dtype", None)
     if shape != () or jnp.issubdtype(dtype, jnp.complexfloating):
         kind = type(value).__name__ if shape is None else f"{dtype} of shape {shape}"
         raise ValueError(f"the cost must be a real scalar, not {kind}: add up its parts")

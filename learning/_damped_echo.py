@@ -191,7 +191,7 @@ def _gain_step(problem: Problem, system):
     return step
 
 
-def _rates(H: AbstractDamped) -> Float[Array, "n n"]:
+def _rates(H: Any) -> Float[Array, "n n"]:
     """D, or an error where training has led the losses away from it."""
     A, K, G, R = _matrices(H)
     return eqx.error_if(

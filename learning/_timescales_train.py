@@ -80,7 +80,8 @@ def _train(model, draw, optimiser, key, steps, iterations, batch):
     keys = jax.random.split(key, iterations)
     start = (weights, optimiser.init(weights))
     (weights, state), losses = jax.lax.scan(one, start, keys)
-    return Training(eqx.combine(weights, fixed), state, losses)
+    trained: Any = eqx.combine(weights, fixed)
+    return Training(trained, state, losses)
 
 
 def draw_batch(draw: Draw, key: Any, steps: int, model: SequenceModel, batch: int):

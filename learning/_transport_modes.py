@@ -44,8 +44,8 @@ def map_modes(jacobian: Float[Array, "n n"], most: int = 8) -> MapModes:
         )
     left = np.linalg.inv(right).conj().T
     # Moduli that differ by rounding alone are equal: then the lowest frequency comes first.
-    order = np.lexsort((values.imag, -np.round(np.abs(values), 10)))
-    order = order[values[order].imag >= -1e-12][:most]
+    order = np.lexsort((np.imag(values), -np.round(np.abs(values), 10)))
+    order = order[np.imag(values[order]) >= -1e-12][:most]
     dtype = np.result_type(J.dtype, np.complex64)
     kept = (values[order], right[:, order], left[:, order])
     return MapModes(*(jnp.asarray(x.astype(dtype)) for x in kept))

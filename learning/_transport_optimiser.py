@@ -88,7 +88,7 @@ def fit_decay(
     The interval is that of the regression: it knows of the scatter about the line, not of the
     scatter from run to run.
     """
-    fit = scipy.stats.linregress(np.asarray(lags, float), np.log(np.asarray(rates)))
+    fit: Any = scipy.stats.linregress(np.asarray(lags, float), np.log(np.asarray(rates)))
     wide = scipy.stats.t.ppf((1 + confidence) / 2, len(lags) - 2) * fit.stderr
     interval = (float(np.exp(fit.slope - wide)), float(np.exp(fit.slope + wide)))
     return float(np.exp(fit.slope)), interval, float(fit.rvalue**2)

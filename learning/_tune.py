@@ -84,6 +84,7 @@ def _largest(problem: Problem) -> Float[Array, ""]:
     system, y0 = problem.solver.prepare(problem.H), problem.start(problem.H)
     start = problem.solver.start(system, y0)
     forward = run_forward(problem, system, start, measure=True)
+    assert forward.sizes is not None
     return largest_epsilon(forward.sizes, problem.num_steps)
 
 

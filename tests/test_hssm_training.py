@@ -119,7 +119,9 @@ def test_the_command_line_trains_and_compares(trained):
     results = folder / "out" / "tiny_fused" / "seed_3"
     result = json.loads((results / "result.json").read_text())
     assert result["metric"] == "mse" and result["epochs"] == 2
-    assert 0 < result["mse"] < 5 and result["mse_of_the_mean"] > 0.5
+    assert 0 < result["mse"] < 5
+    # One of 8 channels was lit.
+    assert result["mse_of_the_mean"] == pytest.approx(7 / 64, rel=0.2)
     assert (results / "curves.png").stat().st_size > 5_000
     assert (results / "readings.png").exists()
     table = run("compare", folder / "out")

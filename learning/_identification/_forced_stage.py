@@ -1,7 +1,7 @@
 """Least squares over forced runs, under forcing that becomes weaker."""
 
 from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -69,8 +69,9 @@ def fit_forced(
             told(0, note=f"alpha {alpha:.3g}, rms {np.sqrt(np.mean(found**2)):.2e}")
             return found
 
+        slope: Any = lambda p, alpha=alpha: forced.jacobian(p, alpha)  # noqa: E731
         found = least_squares(
-            residuals, point, lambda p, alpha=alpha: forced.jacobian(p, alpha),
+            residuals, point, slope,
             x_scale="jac", max_nfev=_EVALUATIONS, xtol=1e-6, ftol=1e-6,
         )  # fmt: skip
         if found.status == 0:

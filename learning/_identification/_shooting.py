@@ -1,6 +1,6 @@
 """Free runs over windows, each from a start of its own: what forcing biases is put right."""
 
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -61,7 +61,8 @@ class Shooting:
     def fit(self, logs: np.ndarray, starts: np.ndarray, tolerance: float = 1e-7) -> Shot:
         """From a forced fit; ends where values change by less than `tolerance`."""
         total, residuals = self.cost(logs, starts)
-        converged, iteration, table = False, 0, None
+        converged, iteration = False, 0
+        table: Any = None
         while iteration < _ITERATIONS and np.isfinite(total) and not converged:
             step, moves, table = self._step(logs, starts, residuals)
             taken = self._line(logs, starts, step, moves, total)

@@ -1,6 +1,6 @@
 """DEER: Newton's method on a whole trajectory."""
 
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -122,7 +122,7 @@ class _Step(NamedTuple):
 
 @final
 class _Problem(eqx.Module):
-    F: object
+    F: Any
     z0: Array
     xs: object
     scan: AbstractAffineScan

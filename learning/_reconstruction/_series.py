@@ -1,6 +1,6 @@
 """Series to learn from."""
 
-from typing import final
+from typing import Any, final
 
 import diffrax
 import equinox as eqx
@@ -93,5 +93,6 @@ def _run(system, start, times):
         max_steps=None,
         throw=False,
     )
-    fine = (solution.result == diffrax.RESULTS.successful) & jnp.all(jnp.isfinite(solution.ys))
-    return jax.vmap(system.measure)(solution.ys), fine
+    ys: Any = solution.ys
+    fine = (solution.result == diffrax.RESULTS.successful) & jnp.all(jnp.isfinite(ys))
+    return jax.vmap(system.measure)(ys), fine

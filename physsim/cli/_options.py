@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, overload
 
 import typer
 
@@ -47,6 +47,10 @@ INTEGRATORS = (
 )
 
 
+@overload
+def quantity(text: str, what: str) -> float: ...
+@overload
+def quantity(text: None, what: str) -> None: ...
 def quantity(text: str | None, what: str) -> float | None:
     """A positive time in s, with an optional SPICE suffix, such as `2.5u` or `10ns`."""
     from circuits import parse_number
