@@ -54,9 +54,10 @@ bench: env  ## speed, compile time, precision and drift against C and peers; nee
 	  || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[bench]'
 	$(BIN)/python -m benchmarks $(PARTS)
 
-lock: env  ## compute requirements.lock anew from pyproject.toml
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.11 \
+lock:  ## compute requirements.lock anew from pyproject.toml
+	"$(PYTHON)" -m venv .cache/lock
+	.cache/lock/bin/python -m pip install --quiet uv
+	.cache/lock/bin/uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --quiet --output-file requirements.lock
 
