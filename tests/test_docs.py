@@ -29,10 +29,3 @@ def test_blocks_run(page, tmp_path, monkeypatch):
             before = text[: block.start(1)].count("\n")
             exec(compile("\n" * before + block.group(1), page.name, "exec"), names)
     plt.close("all")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
-        if "://" not in target:
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
