@@ -209,6 +209,9 @@ class Circuit:
 
         About the state `y`, or that of rest at the sources' values at t = 0 (of nonlinear
         circuits without currents through resistors at rest).
+
+        >>> circuits.Circuit(circuits.ladder(3)).modes().frequencies.round(-6)  # Hz
+        array([1.59e+08, 2.76e+08])
         """
         return find_modes(self, y)
 
@@ -336,6 +339,11 @@ class Circuit:
 
         Raises `ValueError` for times that make no sense, `physsim.DivergenceError` for a
         step beyond stability or a run that diverges. Warns where steps are inaccurate.
+
+        >>> ladder = circuits.Circuit(circuits.ladder(3))
+        >>> result = ladder.simulate(t_end="20n", dt="0.1n")
+        >>> float(result.t[-1]), result.v("n3").shape
+        (2e-08, (201,))
         """
         solver = self.default_solver if solver is None else solver
         stop = None if t_end is None else seconds(t_end, "t_end")
@@ -356,5 +364,13 @@ def load(path: str | Path) -> Circuit:
 
 
 def loads(text: str, file: str = "<netlist>") -> Circuit:
-    """Read a netlist from a string; `file` is its name in error messages."""
+    """Read a netlist from a string; `file` is its name in error messages.
+
+    >>> tank = circuits.loads('''a title
+    ... L1 out 0 1u
+    ... C1 out 0 1n ic=1
+    ... ''')
+    >>> tank.netlist.elements[0].inductance, tank.expr
+    (1e-06, phi_out**2/(2*L1) + Q_out**2/(2*C1))
+    """
     return Circuit(parse_netlist(text, file))

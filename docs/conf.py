@@ -38,11 +38,14 @@ nb_merge_streams = True
 
 
 def _escape_bars(app, what, name, obj, options, lines):
-    """|x| in docstrings is an absolute value, not a substitution."""
+    """|x| in docstrings is an absolute value, not a substitution; examples are code."""
+    example = False
     for k, line in enumerate(lines):
-        parts = line.split("`")
-        parts[::2] = [part.replace("|", r"\|").replace("*", r"\*") for part in parts[::2]]
-        lines[k] = "`".join(parts)
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            parts = line.split("`")
+            parts[::2] = [part.replace("|", r"\|").replace("*", r"\*") for part in parts[::2]]
+            lines[k] = "`".join(parts)
 
 
 def _as_mathml(translator, node):

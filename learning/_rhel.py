@@ -31,6 +31,14 @@ class RHEL(AbstractEcho):
     refused unless `gain` is given: with True the echo runs the losses backwards, as gain, which
     is exact where all modes decay in the momenta's own way (`check_gain`); with False it
     runs the lossy system itself, and is biased. Constant memory. Source: arXiv 2506.05259.
+
+    >>> q, p, k = sympy.symbols("q p k")
+    >>> H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: 4.0})
+    >>> run = H, physsim.StormerVerlet(), physsim.PhaseState(jnp.ones(1), jnp.zeros(1))
+    >>> _, echo = learning.RHEL()(*run, lambda H, y, u, target: y.q[0], dt=0.1, num_steps=20)
+    >>> _, exact = learning.BPTT()(*run, lambda H, y, u, target: y.q[0], dt=0.1, num_steps=20)
+    >>> bool(abs(echo.params.params["k"] / exact.params.params["k"] - 1) < 1e-8)
+    True
     """
 
     epsilon: float | None = None
@@ -73,6 +81,14 @@ class ReversibleAdjoint(AbstractEcho):
     With losses or gyrators the state is led back by the inverse of each step and the
     displacement by its adjoint, exactly too; but backwards losses are gain, and rounding grows
     by exp(gamma T): where the way back misses the start, that is an error.
+
+    >>> q, p, k = sympy.symbols("q p k")
+    >>> H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: 4.0})
+    >>> run = H, physsim.StormerVerlet(), physsim.PhaseState(jnp.ones(1), jnp.zeros(1))
+    >>> cost = lambda H, y, u, target: y.q[0] ** 2
+    >>> value, gradients = learning.ReversibleAdjoint()(*run, cost, dt=0.1, num_steps=20)
+    >>> value.shape, gradients.params.params["k"].shape, gradients.y0.q.shape
+    ((), (), (1,))
     """
 
     parity: Parity | None = None

@@ -98,6 +98,15 @@ def fit(
 
     Raises `ValueError` for arguments that don't fit, `physsim.DivergenceError` where the run
     diverges from the start, `CheckpointError` for a checkpoint that can't be used.
+
+    >>> q, p, k = sympy.symbols("q p k")
+    >>> H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: 3.0})
+    >>> run = H, physsim.SRKN11b(), physsim.PhaseState(jnp.ones(1), jnp.zeros(1))
+    >>> miss = lambda H, y, u, target: (y.q[0] - target) ** 2
+    >>> measured = jnp.cos(2 * 0.1 * jnp.arange(1, 41))  # k = 4
+    >>> fitted = learning.fit(*run, miss, dt=0.1, num_steps=40, targets=measured, progress=False)
+    >>> round(float(fitted.hamiltonian.params["k"]), 3)
+    4.0
     """
     check_solver(solver)
     check_steps(dt, num_steps)

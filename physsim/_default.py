@@ -16,7 +16,11 @@ class Choice(NamedTuple):
 def default_solver(H: AbstractHamiltonian) -> Choice:
     """The method that usually costs least for a given accuracy on energies like `H`.
 
-        solver, reason = physsim.default_solver(H)
+    >>> q, p = sympy.symbols("q p")
+    >>> physsim.default_solver(physsim.symbolic(p**2 / 2 - sympy.cos(q), q=[q], p=[p])).solver
+    SRKN11b()
+    >>> physsim.default_solver(physsim.symbolic((p + q) ** 2 / 2, q=[q], p=[p])).solver
+    GaussLegendre4()
 
     Other goals ask for others: `StormerVerlet` for the cheapest step, `SRKN14a` for errors near
     rounding, `ABA864` where the nonlinearity is weak, `Compensated` for many millions of

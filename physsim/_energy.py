@@ -28,8 +28,10 @@ def symbolic(
     energy mixes p with q, u or the time `t`. `params` maps each parameter symbol to its
     number. A run feeds the time by itself, as the last input.
 
-        q, p, k = sympy.symbols("q p k")
-        H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: 4.0})
+    >>> q, p, k = sympy.symbols("q p k")
+    >>> H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: 4.0})
+    >>> H.parameter_names(), H.is_lossless
+    (('k',), True)
 
     Raises `ValueError` if q and p differ in length, if a symbol has two roles or none, if
     the energy is not real, or if a parameter is not a finite real number.

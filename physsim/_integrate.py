@@ -54,6 +54,13 @@ def integrate(
     Raises `ValueError` for shapes, steps and methods that don't fit, and `DivergenceError`
     for a step beyond the stability limit or a state that is no longer finite (`throw=False`
     returns the trajectory as it is). Inside `jax.jit` the second is an equinox error.
+
+    >>> q, p = sympy.symbols("q p")
+    >>> pendulum = physsim.symbolic(p**2 / 2 - sympy.cos(q), q=[q], p=[p])
+    >>> y0 = physsim.PhaseState(jnp.array([1.0]), jnp.array([0.0]))
+    >>> run = physsim.integrate(pendulum, physsim.SRKN11b(), y0, dt=0.2, num_steps=100)
+    >>> run.ys.q.shape, bool(abs(physsim.energy_error(run)).max() < 1e-7)
+    ((101, 1), True)
     """
     check_solver(solver)
     solver.check(H)

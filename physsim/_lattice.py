@@ -111,10 +111,12 @@ def lattice(
     and each parameter `IndexedBase` to an array that its indices exhaust. A run feeds the time
     `t` by itself, as the last input.
 
-        i, k = sympy.Symbol("i", integer=True), sympy.Symbol("k")
-        q, p = sympy.IndexedBase("q"), sympy.IndexedBase("p")
-        ring = sympy.Sum(p[i] ** 2 / 2 + k * (q[sympy.Mod(i + 1, 8)] - q[i]) ** 2 / 2, (i, 0, 7))
-        H = physsim.lattice(ring, q=q, p=p, size=8, params={k: 4.0})
+    >>> i, k = sympy.Symbol("i", integer=True), sympy.Symbol("k")
+    >>> q, p = sympy.IndexedBase("q"), sympy.IndexedBase("p")
+    >>> ring = sympy.Sum(p[i] ** 2 / 2 + k * (q[sympy.Mod(i + 1, 8)] - q[i]) ** 2 / 2, (i, 0, 7))
+    >>> H = physsim.lattice(ring, q=q, p=p, size=8, params={k: 4.0})
+    >>> len(H.coordinates)
+    8
 
     Code and compile time do not grow with the number of elements, but they do with the number
     of terms. Raises `ValueError` for indices out of range, bounds that are no integers, symbols

@@ -14,6 +14,14 @@ def ladder(
 
     The first node starts at `v_in` volts. Raises `NetlistError` for values that
     are not positive.
+
+    >>> print(circuits.ladder(2).to_text().strip())
+    LC ladder of 2 sections
+    C1 n1 0 1e-12
+    C2 n2 0 1e-12
+    L1 n1 n2 1e-06
+    .ic v(n1)=1.0
+    .end
     """
     at_least("the number of sections of a ladder", sections, 2)
     names = node_names(sections)
