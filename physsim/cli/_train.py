@@ -37,9 +37,9 @@ def train(
 ) -> None:
     """Train a stack of Hamiltonian recurrent units to classify series, or to read values off them.
 
-    Each seed's results are in <out>/<config>_<method>/seed_<n>: metrics.jsonl (a line an epoch), a
+    Each seed's results are in OUT/CONFIG_METHOD/seed_N: metrics.jsonl (a line an epoch), a
     checkpoint that survives a crash (go on with `--resume`), result.json, learning curves
-    and the confusion matrix. Compare methods and seeds with `physsim compare <out>`.
+    and the confusion matrix. Compare methods and seeds with `physsim compare OUT`.
 
     Examples:
 
