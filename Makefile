@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env ngspice chromium demo test lint docs bench lock clean
+.PHONY: help env ngspice chromium demo test coverage lint docs bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -39,6 +39,9 @@ demo: env ngspice  ## the main job on a bundled netlist; plots and figures go to
 
 test: env ngspice chromium  ## the whole test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+coverage: env ngspice chromium  ## the whole test suite, and the lines that it does not reach
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 lint: env  ## ruff and pyright
 	$(BIN)/ruff check .
