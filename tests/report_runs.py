@@ -2,15 +2,13 @@
 
 import base64
 import json
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from physsim.cli import main
+from .command import physsim
 
 # Titles, comments and names come from whoever wrote the file.
 NETLIST = """</title><script>alert(1)</script> & $tank$
@@ -35,15 +33,6 @@ method = "ReversibleAdjoint"
 iterations = 12
 learning_rate = 0.05
 """
-
-
-def physsim(*words: Any) -> int:
-    """The exit code of a command."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["physsim", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-    return stopped.value.code or 0
 
 
 def report(folder: Path) -> Path:

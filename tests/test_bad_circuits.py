@@ -1,13 +1,11 @@
 """Decks that parse but make no circuit: the sentence names file, line and elements."""
 
-import sys
 import warnings
 
 import pytest
 
 import circuits
 from circuits import NetlistError
-from physsim.cli import main
 
 REFUSED = [
     # (deck after the title, line:column, words of the message)
@@ -65,16 +63,13 @@ def test_refusal(case):
 
 
 @pytest.fixture
-def simulate(tmp_path, monkeypatch, capsys):
+def simulate(run, tmp_path):
     """(exit code, stderr) of `physsim simulate deck.cir` for the bytes of a deck."""
-    monkeypatch.chdir(tmp_path)
 
     def call(content):
         (tmp_path / "deck.cir").write_bytes(content)
-        monkeypatch.setattr(sys, "argv", ["physsim", "simulate", "deck.cir"])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return stopped.value.code or 0, capsys.readouterr().err
+        code, _, error = run("simulate", "deck.cir")
+        return code, error
 
     return call
 

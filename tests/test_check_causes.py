@@ -1,7 +1,6 @@
 """`physsim check --causes` and learning tasks: which error scales with what."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import pytest
 import circuits
 import learning
 import physsim
-from physsim.cli import main
 from physsim.cli._check_causes import causes_table, slope
 from physsim.cli._experiment import check_experiment
 
@@ -56,20 +54,14 @@ dt = "5n"
 """
 
 
-def test_a_task_is_checked_with_its_own_cost(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_a_task_is_checked_with_its_own_cost(run, tmp_path):
     (tmp_path / "tank.cir").write_text(TANK)
     (tmp_path / "task.toml").write_text(TASK)
     t = np.linspace(0, 1e-7, 101)
     table = np.stack([t, 0.5 * np.cos(3e7 * t)], 1)
     np.savetxt(tmp_path / "target.csv", table, delimiter=",", header="time,v", comments="")
-    monkeypatch.setattr(sys, "argv", ["physsim", "check", "task.toml", "-o", "."])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    out = capsys.readouterr().out
-    assert not stopped.value.code and "all methods agree" in out and "C1.C" in out
+    code, out, _ = run("check", "task.toml", "-o", ".")
+    assert code == 0 and "all methods agree" in out and "C1.C" in out
     assert json.loads((tmp_path / "task_check.json").read_text())["disagreeing"] == []
-    monkeypatch.setattr(sys, "argv", ["physsim", "check", "task.toml", "--ngspice"])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 2 and "--ngspice: a task" in capsys.readouterr().err
+    code, _, error = run("check", "task.toml", "--ngspice")
+    assert code == 2 and "--ngspice: a task" in error

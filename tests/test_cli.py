@@ -1,12 +1,9 @@
 """The command line as a user meets it: results, files, exit codes, one-line errors."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
-
-from physsim.cli import main
 
 TANK = """a tank
 C1 out 0 1n ic=1
@@ -14,21 +11,6 @@ L1 out 0 1u
 .tran 5n 1u
 .end
 """
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs `physsim ...` in an empty folder; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["physsim", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 @pytest.mark.parametrize("command", ["simulate", "hamiltonian", "check", "learn", "demo"])

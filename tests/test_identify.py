@@ -1,7 +1,6 @@
 """Component values from measured waveforms: found, doubted, and refused where they can't be."""
 
 import json
-import sys
 from pathlib import Path
 
 import equinox as eqx
@@ -12,7 +11,6 @@ import pytest
 
 import circuits
 import learning
-from physsim.cli import main
 
 RNG = np.random.default_rng(5)
 
@@ -157,19 +155,10 @@ def write(path, times, *columns, header="time,v(out)"):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs `physsim ...` in a folder with a tank whose values are 20 % off."""
-    monkeypatch.chdir(tmp_path)
+def run(run, tmp_path):
+    """In a folder with a tank whose values are 20 % off."""
     (tmp_path / "tank.cir").write_text(TANK.format(l="1.2u", r="400"))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["physsim", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return call
+    return run
 
 
 def test_command_writes_values_netlist_and_plots(run, tmp_path):

@@ -1,7 +1,6 @@
 """What circuits are written as: raw files that ngspice loads, equations, pictures."""
 
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from circuits._draw import layout
 from circuits._latex import lagrangian
 from circuits._sources import evaluate
 from circuits._values import values_of
-from physsim.cli import main
 
 from .ngspice import require_ngspice
 from .ngspice_decks import extrapolated_spice
@@ -221,20 +219,13 @@ def test_pictures_keep_distances_and_every_element():
         ("csv", "tanks.csv", b'"time"'),
     ],
 )
-def test_the_command_writes_every_format(tmp_path, monkeypatch, format, file, start):
-    monkeypatch.chdir(tmp_path)
+def test_the_command_writes_every_format(run, tmp_path, format, file, start):
     (tmp_path / "tanks.cir").write_text(TANKS)
-    command = ["physsim", "export", "tanks.cir", "--format", format, "--t-end", "1u", "--dt", "20n"]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert not stopped.value.code
+    options = ["--format", format, "--t-end", "1u", "--dt", "20n"]
+    assert run("export", "tanks.cir", *options)[0] == 0
     assert (tmp_path / "out" / file).read_bytes().startswith(start)
 
 
-def test_an_unknown_format_is_one_sentence(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["physsim", "export", "coupled_lc.cir", "--format", "docx"])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2 and "unknown format 'docx'" in error and error.count("\n") == 1
+def test_an_unknown_format_is_one_sentence(run):
+    code, _, error = run("export", "coupled_lc.cir", "--format", "docx")
+    assert code == 2 and "unknown format 'docx'" in error and error.count("\n") == 1

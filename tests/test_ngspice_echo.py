@@ -2,7 +2,6 @@
 differences."""
 
 import json
-import sys
 
 import pytest
 
@@ -10,7 +9,6 @@ import circuits
 from circuits._echo_decks import forward_deck, half_square, read_ends
 from circuits._echo_run import EchoRun
 from circuits._values import with_values
-from physsim.cli import main
 from physsim.cli._echo_check import check_in_ngspice
 
 from .ngspice import require_ngspice
@@ -58,16 +56,12 @@ def mean_square(circuit, stop):
     return half_square(1 / (circuit.scales.voltage**2 * stop))
 
 
-def test_the_linear_echo_of_two_tanks_is_right_at_any_epsilon(tmp_path, monkeypatch):
+def test_the_linear_echo_of_two_tanks_is_right_at_any_epsilon(run, tmp_path):
     """From the command line: both gradients, the decks and the recipe."""
     require_ngspice()
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "tanks.cir").write_text(TWO_TANKS)
     options = ["--measure", "v(out)", "--t-end", "2u", "--ngspice", "--recipe", "-o", "."]
-    monkeypatch.setattr(sys, "argv", ["physsim", "check", "tanks.cir", *options])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert not stopped.value.code
+    assert run("check", "tanks.cir", *options)[0] == 0
     figures = json.loads((tmp_path / "tanks_ngspice.json").read_text())
     adjoint = figures["continuous_adjoint"]
     assert set(adjoint) == {"C1.C", "C2.C", "L1.L", "L1.ic", "L2.L", "L12.L"}

@@ -14,7 +14,8 @@ from physsim.cli import _check
 from physsim.cli._mathml import equation
 from physsim.cli._thin import thin
 
-from .report_runs import NETLIST, TASK, Page, physsim, report, simulated
+from .command import physsim
+from .report_runs import NETLIST, TASK, Page, report, simulated
 
 __all__ = ["simulated"]
 MATHML = {"math", "mrow", "mi", "mo", "mn", "msub", "msup", "msubsup", "mfrac", "mfenced"}

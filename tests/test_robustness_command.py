@@ -1,12 +1,10 @@
 """`physsim robustness` as a user meets it: verdict, files, exit code."""
 
 import json
-import sys
 from types import SimpleNamespace
 
 import pytest
 
-from physsim.cli import main
 from physsim.cli._robustness_study import Study
 
 NETLISTS = {
@@ -28,20 +26,17 @@ integrator = "StormerVerlet"
 
 
 @pytest.fixture
-def robustness(tmp_path, monkeypatch, capsys):
+def robustness(run, tmp_path):
     """Runs the command on a task with that netlist; gives (exit code, text, figures)."""
-    monkeypatch.chdir(tmp_path)
     for name, text in NETLISTS.items():
         (tmp_path / name).write_text(text)
 
     def call(netlist, *arguments):
         (tmp_path / "task.toml").write_text(TASK.replace("NETLIST", netlist))
-        monkeypatch.setattr(sys, "argv", ["physsim", "robustness", "task.toml", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        text = " ".join(capsys.readouterr().out.split())
+        code, out, _ = run("robustness", "task.toml", *arguments)
+        text = " ".join(out.split())
         path = tmp_path / "out" / "task_robustness.json"
-        return stopped.value.code or 0, text, json.loads(path.read_text()) if path.exists() else {}
+        return code, text, json.loads(path.read_text()) if path.exists() else {}
 
     return call
 
@@ -77,11 +72,9 @@ def test_a_fit_machine_is_told_how_good_it_has_to_be(robustness):
         (["--flip-delay", "soon"], "--flip-delay: 'soon' is not a number"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, monkeypatch, capsys, options, message):
-    monkeypatch.setattr(sys, "argv", ["physsim", "robustness", "coupled_lc.toml", *options])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 2 and message in capsys.readouterr().err
+def test_what_is_wrong_is_named(run, options, message):
+    code, _, error = run("robustness", "coupled_lc.toml", *options)
+    assert code == 2 and message in error
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
 """`physsim tanks`: a trained unit goes out as tanks, and ngspice gives its outputs."""
 
 import re
-import sys
 
 import pytest
 
-from physsim.cli._main import main
-
+from .command import physsim
 from .ngspice import require_ngspice
 
 CONFIG = """
@@ -30,23 +28,13 @@ epochs = 2
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tanks")
     (folder / "small.toml").write_text(CONFIG)
-    run("train", folder / "small.toml", "--out", folder / "runs")
+    assert physsim("train", folder / "small.toml", "--out", folder / "runs") == 0
     return folder
-
-
-def run(*words):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["physsim", *map(str, words)])
-        try:
-            main()
-        except SystemExit as stop:
-            return stop.code
-    return 0
 
 
 def tanks(folder, *words):
     seed = folder / "runs" / "small_fused" / "seed_0"
-    return run("tanks", folder / "small.toml", seed, "--out", folder / "out", *words)
+    return physsim("tanks", folder / "small.toml", seed, "--out", folder / "out", *words)
 
 
 def test_the_deck_of_a_trained_unit_gives_its_outputs(trained, capsys):
@@ -72,5 +60,5 @@ def test_what_is_not_there_is_named(trained, capsys, words, message):
 
 
 def test_a_folder_without_results_is_refused(trained, capsys):
-    assert run("tanks", trained / "small.toml", trained) == 2
+    assert physsim("tanks", trained / "small.toml", trained) == 2
     assert "result.json" in capsys.readouterr().err

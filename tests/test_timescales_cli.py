@@ -1,12 +1,10 @@
 """`physsim timescales` as a user meets it."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
-from physsim.cli import main
 from physsim.cli._timescales_experiment import (
     bundled_experiment,
     claims_of,
@@ -16,21 +14,6 @@ from physsim.cli._timescales_experiment import (
 from physsim.cli._timescales_pictures import PICTURES
 
 RC = "rc\nC1 out 0 1u ic=1\nR1 out 0 1k\nC2 far 0 10n ic=1\nR2 far out 1k\n.tran 50u 4m\n"
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs `physsim ...` in an empty folder; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["physsim", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 def test_a_netlist_gives_table_plot_figures_and_advice(run, tmp_path):
