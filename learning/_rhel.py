@@ -35,8 +35,9 @@ class RHEL(AbstractEcho):
     >>> q, p, k = sympy.symbols("q p k")
     >>> H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: 4.0})
     >>> run = H, physsim.StormerVerlet(), physsim.PhaseState(jnp.ones(1), jnp.zeros(1))
-    >>> _, echo = learning.RHEL()(*run, lambda H, y, u, target: y.q[0], dt=0.1, num_steps=20)
-    >>> _, exact = learning.BPTT()(*run, lambda H, y, u, target: y.q[0], dt=0.1, num_steps=20)
+    >>> cost = lambda H, y, u, target: y.q[0]
+    >>> _, echo = learning.RHEL()(*run, cost, dt=0.1, num_steps=20)
+    >>> _, exact = learning.BPTT()(*run, cost, dt=0.1, num_steps=20)
     >>> bool(abs(echo.params.params["k"] / exact.params.params["k"] - 1) < 1e-8)
     True
     """

@@ -103,9 +103,9 @@ def fit(
     >>> H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: 3.0})
     >>> run = H, physsim.SRKN11b(), physsim.PhaseState(jnp.ones(1), jnp.zeros(1))
     >>> miss = lambda H, y, u, target: (y.q[0] - target) ** 2
-    >>> measured = jnp.cos(2 * 0.1 * jnp.arange(1, 41))  # k = 4
-    >>> fitted = learning.fit(*run, miss, dt=0.1, num_steps=40, targets=measured, progress=False)
-    >>> round(float(fitted.hamiltonian.params["k"]), 3)
+    >>> data = jnp.cos(2 * 0.1 * jnp.arange(1, 41))  # k = 4
+    >>> fit = learning.fit(*run, miss, dt=0.1, num_steps=40, targets=data, progress=False)
+    >>> round(float(fit.hamiltonian.params["k"]), 3)
     4.0
     """
     check_solver(solver)

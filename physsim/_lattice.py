@@ -113,7 +113,8 @@ def lattice(
 
     >>> i, k = sympy.Symbol("i", integer=True), sympy.Symbol("k")
     >>> q, p = sympy.IndexedBase("q"), sympy.IndexedBase("p")
-    >>> ring = sympy.Sum(p[i] ** 2 / 2 + k * (q[sympy.Mod(i + 1, 8)] - q[i]) ** 2 / 2, (i, 0, 7))
+    >>> stretch = q[sympy.Mod(i + 1, 8)] - q[i]
+    >>> ring = sympy.Sum(p[i] ** 2 / 2 + k * stretch**2 / 2, (i, 0, 7))
     >>> H = physsim.lattice(ring, q=q, p=p, size=8, params={k: 4.0})
     >>> len(H.coordinates)
     8
