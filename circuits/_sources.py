@@ -51,7 +51,8 @@ class SourceDrive(eqx.Module):
     signals: tuple[Signal, ...] = eqx.field(static=True)
     time_unit: float = eqx.field(static=True)
 
-    def __call__(self, t: Float[Array, ""]) -> Float[Array, " m"]:
+    def __call__(self, t: float | Float[Array, ""]) -> Float[Array, " m"]:
+        t = jnp.asarray(t)
         seconds = t * self.time_unit
         values = [signal.at(seconds) / signal.unit for signal in self.signals]
         return jnp.stack([jnp.asarray(v, t.dtype) for v in values])

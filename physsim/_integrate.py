@@ -1,6 +1,7 @@
 """Running a Hamiltonian forward (or back) in time."""
 
 import contextlib
+import operator
 from typing import Any, final
 
 import equinox as eqx
@@ -66,6 +67,8 @@ def integrate(
     solver.check(H)
     check_key(H, key, backward)
     y0 = check_state(H, y0, batched=True)
+    # Those of numpy would be taken for arrays.
+    num_steps, save_every = operator.index(num_steps), operator.index(save_every)
     check_steps(dt, num_steps, save_every)
     dtype, batch = y0.q.dtype, y0.q.shape[0] if y0.q.ndim == 2 else None
     step = jnp.asarray(dt, dtype)

@@ -140,9 +140,7 @@ def test_float32_is_as_good_as_backpropagation_in_float32():
     """Within 3 times its error, over all leaves together."""
     arguments = arguments_of(small_stack("nonlinear"))
     _, gradient = value_and_grad(arguments, StoredSweep())
-    single = jax.tree.map(
-        lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x, arguments
-    )
+    single = learning.cast(arguments, "float32")
 
     def size(sweep):
         found = value_and_grad(single, sweep)[1]
@@ -154,6 +152,15 @@ def test_float32_is_as_good_as_backpropagation_in_float32():
     assert size(FusedSweep()) <= allowed
 
 
+def test_weights_take_the_precision_of_the_signals():
+    """`mean_pooling` gives those of JAX's default, and a stack may be in float32."""
+    stack, x, _ = learning.cast(arguments_of(small_stack("linear"), 20), "float32")
+    reading = learning.mean_pooling(np.array([20, 12]), 20)
+    assert reading.weights.dtype == jnp.float64
+    found = eqx.filter_jit(FusedSweep())(stack, x, reading)
+    assert found.dtype == jnp.float32
+
+
 def chaotic(solver):
     """Coupled modes with a strong force that pushes outwards, in float32."""
     unit = functools.partial(learning.make_nonlinear_hru, dense=True, step=(0.3, 0.3))
@@ -162,10 +169,7 @@ def chaotic(solver):
         solver=solver,
     )  # fmt: skip
     stack = eqx.tree_at(lambda s: s.blocks[0].unit.c, stack, jnp.full(MODES, -4.0))
-    return jax.tree.map(
-        lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x,
-        arguments_of(stack, 2_000),
-    )
+    return learning.cast(arguments_of(stack, 2_000), "float32")
 
 
 def test_an_echo_lost_in_chaos_is_no_gradient_and_one_on_the_grid_is_not_lost():

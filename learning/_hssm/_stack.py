@@ -1,6 +1,6 @@
 """A stack of blocks between an encoder and a decoder."""
 
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, TypeVar, final
 
 import equinox as eqx
 import jax
@@ -11,6 +11,8 @@ from physsim import AbstractSolver, PhaseState, StormerVerlet
 
 from ._block import Block, Keep, make_block, make_projection
 from ._unit import AbstractHRU, Projection
+
+Tree = TypeVar("Tree")
 
 
 class Reading(NamedTuple):
@@ -124,6 +126,6 @@ def make_stack(
     )
 
 
-def cast(stack: Stack, dtype: Any) -> Stack:
-    """The stack in another precision."""
-    return jax.tree.map(lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x, stack)
+def cast(tree: Tree, dtype: Any) -> Tree:
+    """A stack, or any tree of arrays, in another precision."""
+    return jax.tree.map(lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x, tree)

@@ -50,6 +50,7 @@ class AbstractSweep(eqx.Module):
                 f"{steps} steps can't be read by weights for {reading.weights.shape[0]} steps in "
                 f"{reading.windows} equal windows"
             )
+        reading = reading._replace(weights=reading.weights.astype(x.dtype))
         starts = stack.start(series, x.dtype) if starts is None else starts
         return stack.decode(self.features(stack, x, reading, starts, stack.keeps(series, key)))
 
