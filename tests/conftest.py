@@ -1,10 +1,16 @@
 """Numerics for all tests: float64, strict dtypes and ranks, one compilation cache."""
 
+import gc
 import os
 from pathlib import Path
 
+# Traces are made of millions of small objects that live long: collecting often only takes time.
+gc.set_threshold(100_000, 50, 100)
+
 # Loading from the compilation cache logs pages about features of the processor.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A stack trace with each operation, for profilers, takes a twentieth of the time.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 
 import physsim
 

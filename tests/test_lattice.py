@@ -82,14 +82,14 @@ def strategies(parts):
 
 # Few sizes, since JAX compiles anew for each.
 @given(n=st.sampled_from([2, 3, 23]), seed=st.integers(0, 2**31), scale=st.floats(0.1, 3.0))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_chain_is_that_of_a_plain_energy(n, seed, scale):
     Q, P = random_state(n, seed)
     check_against(chain(n, scale), plain_chain, Q, P)
 
 
 @given(shape=st.sampled_from([(1, 2), (3, 4), (5, 12)]), seed=st.integers(0, 2**31))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_periodic_junction_array_is_that_of_a_plain_energy(shape, seed):
     nx, ny = shape
     rng = np.random.default_rng(seed)

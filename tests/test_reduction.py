@@ -68,7 +68,7 @@ def hamiltonian_frequencies(circuit):
     return np.sqrt(np.sort(np.maximum(squares, 0))) / circuit.scales.time
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(networks())
 def test_frequencies_are_those_of_the_nodal_matrices(cards):
     netlist = build(cards)
@@ -77,7 +77,7 @@ def test_frequencies_are_those_of_the_nodal_matrices(cards):
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-6 * expected.max())
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 @given(networks())
 def test_kirchhoffs_current_law_and_initial_values(cards):
     netlist = build(cards)
