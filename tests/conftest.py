@@ -4,9 +4,6 @@ import gc
 import os
 from pathlib import Path
 
-# Traces are made of millions of small objects that live long: collecting often only takes time.
-gc.set_threshold(100_000, 50, 100)
-
 # Loading from the compilation cache logs pages about features of the processor.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # A stack trace with each operation, for profilers, takes a twentieth of the time.
@@ -25,6 +22,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 import pytest  # noqa: E402
 
 from .command import physsim as command  # noqa: E402
+
+# Traces are made of millions of small objects that live long: collecting often only takes time.
+gc.set_threshold(100_000, 50, 100)
 
 CACHE = Path(__file__).parent.parent / ".cache" / "jax"
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
