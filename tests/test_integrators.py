@@ -263,7 +263,7 @@ def test_refusals():
         (mixed, physsim.SRKN11b(), y1, "separable"),
         (quartic, physsim.SRKN14a(), y1, "quadratic"),
         (in_series, physsim.SRKN11b(), y2, "losses in the kick"),
-        (lossy, physsim.ABA864(), y2, "lossless"),
+        (lossy, physsim.ABA864(), y2, "without losses"),
         (lossy, physsim.Tao(), y2, "lossless"),
         (lossy, physsim.ExactReversal(physsim.SRKN11b()), y2, "damped"),
     )
