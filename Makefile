@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env ngspice chromium demo test coverage lint docs bench lock clean
+.PHONY: help env ngspice chromium demo test slow coverage lint docs bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -37,8 +37,11 @@ chromium:
 demo: env ngspice  ## the main job on a bundled netlist; plots and figures go to out/
 	$(BIN)/physsim demo --out out
 
-test: env ngspice chromium  ## the whole test suite
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+test: env ngspice chromium  ## the test suite, but for what takes over 10 s each
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
+
+slow: env ngspice  ## the tests that take over 10 s each
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m slow
 
 coverage: env ngspice chromium  ## the whole test suite, and the lines that it does not reach
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term

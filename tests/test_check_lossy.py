@@ -38,6 +38,7 @@ def compared(text, steps):
     )
 
 
+@pytest.mark.slow
 def test_a_circuit_without_inductors():
     report = compared(RC, 40)
     assert not report.failed

@@ -202,6 +202,7 @@ C3 d 0 1n
 """
 
 
+@pytest.mark.slow
 def test_circuits_with_resistors_train():
     """Every resistance, coupling, inductance and capacitance against backpropagation."""
     circuit = circuits.loads(LOSSY)

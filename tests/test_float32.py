@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import warnings
 warnings.simplefilter("error")
@@ -31,5 +33,6 @@ for name, node in (("coupled_lc", "out"), ("junction_chain", "n4"), ("lc_ladder"
 """
 
 
+@pytest.mark.slow
 def test_circuits_and_gradients_in_float32():
     subprocess.run([sys.executable, "-c", CODE], check=True)

@@ -88,6 +88,7 @@ def test_chain_is_that_of_a_plain_energy(n, seed, scale):
     check_against(chain(n, scale), plain_chain, Q, P)
 
 
+@pytest.mark.slow
 @given(shape=st.sampled_from([(1, 2), (3, 4), (5, 12)]), seed=st.integers(0, 2**31))
 @settings(max_examples=6, deadline=None)
 def test_periodic_junction_array_is_that_of_a_plain_energy(shape, seed):

@@ -38,7 +38,11 @@ R1 a 0 10k
 
 @pytest.mark.parametrize(
     ("text", "dt", "bound"),
-    [(SWITCHED, 0.5e-9, 1e-10), (COUPLED, 0.5e-9, 1e-10), (NONLINEAR, 0.2e-9, 1e-10)],
+    [
+        pytest.param(SWITCHED, 0.5e-9, 1e-10, marks=pytest.mark.slow),
+        pytest.param(COUPLED, 0.5e-9, 1e-10, marks=pytest.mark.slow),
+        (NONLINEAR, 0.2e-9, 1e-10),
+    ],
     ids=["switched", "coupled", "nonlinear"],
 )
 def test_the_ledger_closes(text, dt, bound):

@@ -8,6 +8,7 @@ import os
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.linalg
 import scipy.optimize
 from hypothesis import given, settings
@@ -107,6 +108,7 @@ def matched(found, expected):
     return cost[rows, columns].max(initial=0.0)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=NETWORKS, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_natural_frequencies(seed):
@@ -119,6 +121,7 @@ def test_natural_frequencies(seed):
     assert gap <= (1e-9 if spread > 1e-3 else 1e-5) * max(abs(expected), default=1.0)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=NETWORKS, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_the_vector_field_solves_the_networks_equations(seed):
@@ -160,6 +163,7 @@ def test_the_vector_field_solves_the_networks_equations(seed):
             assert abs(found - value) <= 1e-9 * size, (quantity, found, value)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=NETWORKS // 3, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_losses_take_energy_away(seed):
@@ -177,6 +181,7 @@ def test_losses_take_energy_away(seed):
     assert np.linalg.eigvalsh(form).max() <= 1e-12 * max(abs(form).max(), 1.0)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=NETWORKS // 3, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_waveforms(seed):

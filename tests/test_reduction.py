@@ -68,6 +68,7 @@ def hamiltonian_frequencies(circuit):
     return np.sqrt(np.sort(np.maximum(squares, 0))) / circuit.scales.time
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(networks())
 def test_frequencies_are_those_of_the_nodal_matrices(cards):

@@ -32,6 +32,7 @@ def test_error_over_the_range_of_phases(fast, exact, symbolic, dtype, size):
     assert errors(fast, exact, x).max() < ALLOWED[dtype]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fast", "exact", "symbolic"), PAIRS)
 @settings(deadline=None, max_examples=200)
 @given(x=st.floats(-1e300, 1e300) | st.floats(-1e9, 1e9))
