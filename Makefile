@@ -52,8 +52,8 @@ lint: env  ## ruff and pyright
 	$(BIN)/pyright
 
 docs: env ngspice  ## the documentation site, in docs/_build; warnings are errors
-	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
-	@echo "open docs/_build/index.html"
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 bench: env  ## speed, compile time, precision and drift against C and peers; needs gcc
 	@$(BIN)/python -c 'import pyhamsys, rebound, voltax' 2>/dev/null \
