@@ -22,10 +22,16 @@ _BLOCKS, _HIDDEN, _MODES, _BATCH, _COUNT = 1, 16, 32, 32, 400
 class GRU(eqx.Module):
     """A gated recurrent unit, and a linear read-out of its last state."""
 
-    encoder: learning.Projection
-    """Not used: its shape tells the channels."""
     cell: eqx.nn.GRUCell
     decoder: learning.Projection
+
+    @property
+    def signals(self) -> int:
+        return self.cell.input_size
+
+    @property
+    def outputs(self) -> int:
+        return self.decoder.B.shape[0]
 
 
 @final
@@ -84,8 +90,7 @@ def _fit(task: str, model: str, rate: float, lag: int, epochs: int, seed: int):
     )  # fmt: skip
     mean = splits.train.targets.mean(0)
     guess = float(((splits.test.targets - mean) ** 2).mean())
-    trained = (stack.cell, stack.decoder) if isinstance(stack, GRU) else stack
-    return _parameters(trained), guess, -fit.test_score, fit.epochs[-1].seconds
+    return _parameters(stack), guess, -fit.test_score, fit.epochs[-1].seconds
 
 
 def _gru(shape: learning.StackShape, size: int, key) -> GRU:
@@ -95,7 +100,6 @@ def _gru(shape: learning.StackShape, size: int, key) -> GRU:
         width += 1
     keys = jax.random.split(key)
     return GRU(
-        learning.Projection(jnp.eye(shape.signals), jnp.zeros(shape.signals)),
         eqx.nn.GRUCell(shape.signals, width, key=keys[0]),
         learning.make_projection(width, shape.outputs, key=keys[1]),
     )

@@ -321,7 +321,7 @@ class CircuitHamiltonian(AbstractDamped):
     def prepare(self):
         if self.leaks:
             return LeakyFlows(self, self.conservative.prepare(), self.conductance, self.resistance)
-        if self.is_lossless and self.is_reciprocal:
+        if self.is_canonical:
             return self.conservative.prepare()
         return super().prepare()
 

@@ -29,7 +29,7 @@ def check_method(H: AbstractHamiltonian, solver: AbstractSolver) -> None:
 
 def check_lossless(H: AbstractHamiltonian, instead: str) -> None:
     """`ValueError` that names the losses of `H`, and says what may be done `instead`."""
-    if H.is_lossless and is_canonical(H):
+    if H.is_canonical:
         return
     if H.is_lossless:
         raise ValueError(
@@ -40,11 +40,6 @@ def check_lossless(H: AbstractHamiltonian, instead: str) -> None:
         f"the system is lossy ({lossy_names(H)}), so flipping the momenta does not reverse "
         f"time. {instead}"
     )
-
-
-def is_canonical(H: AbstractHamiltonian) -> bool:
-    """Whether `H` moves by Hamilton's own equations, without losses or gyrators."""
-    return not isinstance(H, AbstractDamped) or (H.is_lossless and H.is_reciprocal)
 
 
 def lossy_names(H: AbstractHamiltonian) -> str:

@@ -11,7 +11,7 @@ from physsim import Parity
 from ._damped_echo import DampedEcho, check_gain
 from ._echo import Echo
 from ._estimator import AbstractEstimator, ComplexStep, Tangent, TwoSided
-from ._refusal import check_lossless, check_method, check_parity, find_parity, is_canonical
+from ._refusal import check_lossless, check_method, check_parity, find_parity
 from ._retrace import Retrace, check_retrace
 from ._way_back import AbstractEcho
 
@@ -96,10 +96,10 @@ class ReversibleAdjoint(AbstractEcho):
 
     def check(self, H, solver):
         check_method(H, solver)
-        if is_canonical(H):
+        if H.is_canonical:
             check_parity(H, self.parity)
         else:
             check_retrace(H)
 
     def way_back(self, H, dtype):
-        return Echo(Tangent(), find_parity(H, self.parity)) if is_canonical(H) else Retrace()
+        return Echo(Tangent(), find_parity(H, self.parity)) if H.is_canonical else Retrace()

@@ -19,7 +19,7 @@ from ._bptt import BPTT
 from ._imperfect_echo import EchoErrors, imperfect_slope, mass_root
 from ._leaky import Leaky
 from ._objective import Objective, Samples
-from ._refusal import check_method, find_parity, is_canonical
+from ._refusal import check_method, find_parity
 
 
 @final
@@ -51,7 +51,7 @@ def make_machines(objective: Objective, samples: Samples | None) -> Machines:
     """
     H = objective.H
     check_method(H, objective.solver)
-    if not (is_canonical(H) or getattr(H, "is_reciprocal", True)):
+    if not H.is_reciprocal:
         raise ValueError(
             "the system has gyrators, so its momenta are not canonical and displaced echoes "
             "don't read off its gradient, on the best of machines"

@@ -42,11 +42,6 @@ class AbstractDamped(AbstractSeparableHamiltonian):
         return False
 
     @property
-    def is_reciprocal(self) -> bool:
-        """Whether G is symmetric; a skew part turns velocities about and does no work."""
-        return True
-
-    @property
     def is_nystrom(self):
         # A kick that moves q breaks the Nystrom order conditions.
         return self.conservative.is_nystrom and self.resistance is None

@@ -41,8 +41,18 @@ class AbstractHamiltonian(eqx.Module):
 
     @property
     def is_lossless(self) -> bool:
-        """Whether the flow is Hamilton's, without damping or noise."""
+        """Whether nothing damps the flow, and nothing makes noise."""
         return True
+
+    @property
+    def is_reciprocal(self) -> bool:
+        """Whether no gyrator turns velocities about, which does no work."""
+        return True
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether the flow is Hamilton's own, without losses or gyrators."""
+        return self.is_lossless and self.is_reciprocal
 
     @property
     def has_clock(self) -> bool:

@@ -1,6 +1,6 @@
 """Training in a process of its own that is killed at any moment, and goes on bit for bit.
 
-KILLS=10 in the environment kills it more often.
+KILLS in the environment says how often.
 """
 
 import json
@@ -16,7 +16,7 @@ import pytest
 
 from .learn_process import learn
 
-KILLS, ITERATIONS = int(os.environ.get("KILLS", "4")), 400
+KILLS, ITERATIONS = int(os.environ.get("KILLS", "10")), 400
 
 TANK = """a tank
 I1 0 out SIN(0 10m 4meg)

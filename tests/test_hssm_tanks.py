@@ -9,7 +9,7 @@ import learning
 import physsim
 from circuits import run_ngspice
 from physsim import PhaseState
-from physsim.cli._tanks import tank_netlist
+from physsim.cli._tank_deck import tank_netlist
 
 from .ngspice import require_ngspice
 

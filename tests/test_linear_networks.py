@@ -33,7 +33,7 @@ from physsim import PhaseState
 
 from .pencil import Pencil
 
-NETWORKS = int(os.environ.get("NETWORKS", "6"))
+NETWORKS = int(os.environ.get("NETWORKS", "20"))
 UNIT = 1e9  # 1/s: values are near 1 nF, 1 nH, 1 Ohm
 KINDS = ("C", "C", "C", "L", "L", "L", "R", "R")
 

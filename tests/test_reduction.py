@@ -69,7 +69,7 @@ def hamiltonian_frequencies(circuit):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=40)
 @given(networks())
 def test_frequencies_are_those_of_the_nodal_matrices(cards):
     netlist = build(cards)

@@ -232,7 +232,7 @@ def _batches(count: int, size: int, seed: tuple[int, int]) -> Iterator[np.ndarra
 
 
 def _check_fit(stack: Stack, data: SeriesData) -> None:
-    takes, gives = stack.encoder.B.shape[1], stack.decoder.B.shape[0]
+    takes, gives = stack.signals, stack.outputs
     if (takes, gives) != (data.x.shape[1], data.outputs):
         raise ValueError(
             f"the stack takes {takes} channels and gives {gives} outputs, but {data.name} has "

@@ -60,6 +60,16 @@ class Stack(eqx.Module):
         for block in self.blocks:
             self.solver.check_reversible(block.unit.core)
 
+    @property
+    def signals(self) -> int:
+        """How many channels it takes."""
+        return self.encoder.B.shape[1]
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers it gives at a time."""
+        return self.decoder.B.shape[0]
+
     def start(self, series: int, dtype: Any = None) -> tuple[PhaseState, ...]:
         """All units at rest: q and p of shape [n, series]."""
         dtype = self.encoder.B.dtype if dtype is None else dtype

@@ -42,9 +42,8 @@ class AbstractSweep(eqx.Module):
         With `key`, dropout draws from it. Raises `ValueError` for shapes that don't fit.
         """
         signals, steps, series = x.shape
-        expected = stack.encoder.B.shape[1]
-        if signals != expected:
-            raise ValueError(f"the stack takes {expected} channels, the data have {signals}")
+        if signals != stack.signals:
+            raise ValueError(f"the stack takes {stack.signals} channels, the data have {signals}")
         if reading.weights.shape[0] != steps or steps % reading.windows:
             raise ValueError(
                 f"{steps} steps can't be read by weights for {reading.weights.shape[0]} steps in "

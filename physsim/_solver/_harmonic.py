@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Inexact
 
-from .._damping import AbstractDamped
 from .._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
 from .._types import PhaseState
 from ._splitting import AbstractSplitting
@@ -129,8 +128,7 @@ class AbstractHarmonicSplitting(AbstractSplitting):
     def check(self, H: AbstractHamiltonian) -> None:
         super().check(H)
         assert isinstance(H, AbstractSeparableHamiltonian)
-        damped = isinstance(H, AbstractDamped) and not (H.is_lossless and H.is_reciprocal)
-        if damped or not H.is_nystrom:
+        if not (H.is_nystrom and H.is_canonical):
             raise ValueError(
                 f"{self.name} needs T quadratic in p, and a system without losses or gyrators"
             )

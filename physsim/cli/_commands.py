@@ -18,6 +18,6 @@ from . import _report as _report
 from . import _robustness as _robustness
 from . import _simulate as _simulate
 from . import _sweep as _sweep
-from . import _tank_deck as _tank_deck
+from . import _tanks as _tanks
 from . import _timescales as _timescales
 from . import _train as _train

@@ -1,72 +1,112 @@
-"""A linear unit as a netlist of LC tanks, for ngspice.
+"""`physsim tanks`: a trained linear unit as LC tanks."""
 
-One step of drift-kick-drift leapfrog is, up to the scale of p, a rotation by phi with
-cos phi = 1 - h^2 A / 2, and an input r turns up as a kick h r / sqrt(A) in the middle of the step.
-That is what a lossless tank of frequency phi / tau does from sample to sample under a current
-that is held for the time tau, which kicks sin(phi/2) / (phi/2) as much as a pulse in the
-middle. So the tanks are no approximation of the unit: their fluxes at the samples are its q.
-"""
-
-import itertools
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Float
+import typer
 
-_CAPACITANCE = 1e-9
-_EDGE = 1e-4
-"""How much of a sample an input takes to change: ngspice needs finite slopes."""
+from ._files import console, output_folder
+from ._main import app
+from ._options import Out, quantity
+from ._train import checkpoint_of
+from ._train_config import TrainConfig, read_config
 
 
-def tank_netlist(
-    unit: Any,
-    read_out: Float[np.ndarray, "H n"],
-    signals: Float[np.ndarray, "m T"],
-    *,
-    sample: float = 1e-6,
-    points: int = 200,
-) -> str:
-    """The deck: inputs u1.., a tank a mode with its couplings, read-outs v(y1), v(y2), ...
+@app.command(rich_help_panel="Series")
+def tanks(
+    config: Annotated[Path, typer.Argument(help="The configuration that was trained.")],
+    run: Annotated[
+        Path, typer.Argument(help="The results of one seed: runs/CONFIG_METHOD/seed_0.")
+    ],
+    block: Annotated[int, typer.Option(min=1, help="Which block's unit.")] = 1,
+    series: Annotated[int, typer.Option(min=1, help="Which test series drives it.")] = 1,
+    steps: Annotated[int, typer.Option(min=1, help="So many steps of it at most.")] = 100,
+    sample: Annotated[str, typer.Option(help="The time of a step, such as 1u.")] = "1u",
+    ngspice: Annotated[
+        bool, typer.Option("--ngspice", help="Run the deck, and compare at every step.")
+    ] = False,
+    out: Out = "out",
+) -> None:
+    """Write a trained linear unit as a netlist of LC tanks, driven by a test series.
 
-    `sample` is the time of a step in s, `points` the integration steps of ngspice in it. A flux of
-    1 V x sample in a tank stands for q = 1, and 1 V at a read-out for C q = 1. Read at the times
-    `sample`, 2 `sample`, ... the outputs are those of the unit after each step, from rest.
+    Each mode is a lossless tank; the unit's inputs come in by transconductances, its read-outs go
+    out as sums of the coils' currents. At the ends of the samples the deck gives what the unit
+    gives after each step.
 
-    Raises `ValueError` for a unit that is not linear.
+    Examples:
+
+        physsim train basic_motions.toml --seeds 1 --out runs
+
+        physsim tanks basic_motions.toml runs/basic_motions_fused/seed_0 --ngspice
     """
+    from ._tank_deck import tank_netlist
+
+    tau = quantity(sample, "--sample")
+    plan, seed = _trained_as(read_config(config), run)
+    splits = plan.splits(seed)
+    if series > len(splits.test):
+        raise ValueError(f"--series {series}: there are {len(splits.test)} test series")
+    stack = _restored(plan, seed, splits, run)
+    if block > len(stack.blocks):
+        raise ValueError(f"--block {block}: the stack has {len(stack.blocks)}")
+    length = min(steps, int(splits.test.lengths[series - 1]))
+    signals, read = _block_run(stack, splits.test.x[series - 1, :, :length], block - 1)
+    chosen = stack.blocks[block - 1]
+    deck = tank_netlist(chosen.unit, np.asarray(chosen.C, float), signals, sample=tau)
+    path = output_folder(Path(out)) / f"{plan.path.stem}_tanks.cir"
+    path.write_text(deck)
+    console.print(
+        f"{len(chosen.unit.coordinates)} tanks, {length} steps of {splits.test.name}",
+        highlight=False,
+    )
+    console.print(f"  netlist  {path}", highlight=False)
+    if ngspice:
+        error = _ngspice_error(deck, read, tau)
+        console.print(f"  ngspice  {error:.1e} of the largest read-out away", highlight=False)
+
+
+def _trained_as(plan: TrainConfig, run: Path) -> tuple[TrainConfig, int]:
+    """The configuration with the method and the seed of the results in `run`."""
+    from dataclasses import replace
+
+    from ._compare import read_result
+
+    result = read_result(run / "result.json")
+    tables = {name: result[name] for name in ("data", "model", "gradient", "training")}
+    return replace(plan, **tables), result["seed"]
+
+
+def _restored(plan: TrainConfig, seed: int, splits: Any, run: Path):
     import learning
 
-    if not isinstance(unit, learning.LinearHRU):
-        raise ValueError(f"only a LinearHRU is a set of LC tanks, not a {type(unit).__name__}")
-    h, A, B = (np.asarray(x, float) for x in (unit.core.h, unit.core.A, unit.projection.B))
-    phi = np.arccos(1 - h**2 * A / 2)
-    omega = phi / sample
-    inductance = 1 / (omega**2 * _CAPACITANCE)
-    # The held current whose kick is h / sqrt(A), in units where flux / sample is q.
-    held = h / np.sqrt(A) * (phi / 2) / np.sin(phi / 2)
-    conductance = (held * _CAPACITANCE * omega)[:, None] * B
-    gain = np.asarray(read_out, float) * inductance / sample
-    length = signals.shape[1] * sample
-    lines = ["* linear recurrent unit: LC tanks, driven by u1.., read out at y1.."]
-    lines += [_source(j, row, sample) for j, row in enumerate(signals, 1)]
-    for i, (L, row) in enumerate(zip(inductance, conductance, strict=True), 1):
-        lines += [f"C{i} t{i} 0 {_CAPACITANCE:g} ic=0", f"L{i} t{i} s{i} {L:.12g} ic=0"]
-        lines += [f"Vs{i} s{i} 0 0"]
-        lines += [f"G{i}_{j} 0 t{i} u{j} 0 {g:.12g}" for j, g in enumerate(row, 1)]
-    for k, row in enumerate(gain, 1):
-        lines += [f"F{k}_{i} 0 y{k} Vs{i} {g:.12g}" for i, g in enumerate(row, 1)]
-        lines += [f"R{k} y{k} 0 1"]
-    step = sample / points
-    lines += [f".tran {step:.12g} {length:.12g} 0 {step:.12g} uic", ".end"]
-    return "\n".join(lines) + "\n"
+    stack = plan.stack(splits.train, seed)
+    return learning.trained_stack(
+        stack, plan.optimiser(len(splits.train)), checkpoint_of(plan, seed, run, resume=True)
+    )
 
 
-def _source(j: int, row, sample: float) -> str:
-    """One input, held over each sample."""
-    edge = _EDGE * sample
-    points = [(0.0, row[0])]
-    for k, (before, after) in enumerate(itertools.pairwise(row), 1):
-        if before != after:
-            points += [(k * sample - edge / 2, before), (k * sample + edge / 2, after)]
-    text = " ".join(f"{t:.12g} {x:.12g}" for t, x in points)
-    return f"Vu{j} u{j} 0 PWL({text})"
+def _block_run(stack: Any, x: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """(what drives the unit [H, T], its read-outs C q [H, T]) on one series [m, T], in float64."""
+    import jax.numpy as jnp
+
+    import learning
+
+    stack = learning.cast(stack, "float64")
+    sweep, u = learning.StoredSweep(), stack.encoder(jnp.asarray(x, "float64")[..., None])
+    for block, start in zip(stack.blocks[: index + 1], stack.start(1), strict=False):
+        v, drive = block.enter(u)
+        q = sweep.positions(stack.solver, block.unit, start, drive)
+        u = block.leave(q, u, v)
+    return np.asarray(v[..., 0]), np.asarray(jnp.tensordot(block.C, q, 1)[..., 0])
+
+
+def _ngspice_error(deck: str, read: np.ndarray, sample: float) -> float:
+    """The largest difference at any step, relative to the largest read-out."""
+    from circuits import run_ngspice
+
+    names = [f"v(y{k + 1})" for k in range(len(read))]
+    found = run_ngspice(deck, names)
+    times = sample * np.arange(1, read.shape[1] + 1)
+    rows = np.stack([np.interp(times, found["time"], found[name]) for name in names])
+    return float(np.abs(rows - read).max() / np.abs(read).max())
