@@ -24,6 +24,7 @@ from . import (  # noqa: E402
     report,
     speed,
     stages,
+    tolerances,
     transients,
     work_precision,
 )
@@ -38,6 +39,7 @@ PARTS = {
     "exactness": exactness,
     "transients": transients,
     "stages": stages,
+    "tolerances": tolerances,
     "hssm": hssm,
     "long_memory": long_memory,
     "parallel": parallel,
