@@ -1,5 +1,8 @@
 """Echoes that return to the very bit, and sums that lose none."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -126,3 +129,11 @@ def test_compensated_sums_keep_the_energy():
     exact = physsim.integrate(H, physsim.Compensated(physsim.StormerVerlet()), y0, **options).final
     assert abs(invariant(exact)) <= 1e-14
     assert abs(invariant(plain)) > 10 * abs(invariant(exact))
+
+
+def test_what_is_no_splitting_is_refused():
+    """Where nothing checks types; the tests' own checks would come first."""
+    code = "import physsim; physsim.Compensated(physsim.KahanLi8())"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "ValueError: KahanLi8" in done.stderr and "is no splitting" in done.stderr

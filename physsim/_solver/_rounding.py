@@ -20,6 +20,13 @@ class AbstractRounding(AbstractSolver):
 
     solver: eqx.AbstractVar[AbstractSplitting]
 
+    def __check_init__(self):
+        if not isinstance(self.solver, AbstractSplitting):
+            raise ValueError(
+                f"{self.solver.name} is no splitting, whose sums could be rounded otherwise: take "
+                "SRKN11b(), say"
+            )
+
     @property
     def order(self):
         return self.solver.order
