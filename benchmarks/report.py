@@ -4,6 +4,7 @@ import json
 import os
 import platform
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import numpy
@@ -36,24 +37,27 @@ def machine() -> dict:
     }
 
 
-def merge(folder: Path, name: str, result: dict) -> dict:
-    """`result` added to what the folder holds of other parts."""
+def merge(folder: Path, part: ModuleType, result: dict) -> dict:
+    """`result` of `part`, and its section, added to what the folder holds of other parts."""
+    name = part.__name__.split(".")[-1]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
     everything = json.loads(path.read_text()) if path.exists() else {}
-    everything[name] = result | {"machine": machine()}
+    result = result | {"machine": machine()}
+    everything[name] = result | {"page": section(part, result)}
     path.write_text(json.dumps(everything, indent=1))
     return everything
 
 
-def page(folder: Path, everything: dict, parts: dict) -> None:
+def section(part: ModuleType, result: dict) -> str:
+    """The markdown of a part: its title, the machine, its table."""
+    title, where = part.__doc__.splitlines()[0], result["machine"]
+    line = f"{where['cpu']}, {where['cores']} cores, load {where['load']:.1f}; "
+    line += f"Python {where['python']}, JAX {where['jax']}, numpy {where['numpy']}."
+    return f"## {title}\n\n{line}\n\n{part.table(result)}\n"
+
+
+def page(folder: Path, everything: dict) -> None:
     """results.md, all parts that there are."""
-    sections = [INTRODUCTION]
-    for name, part in parts.items():
-        if name in everything:
-            title = part.__doc__.splitlines()[0]
-            where = everything[name]["machine"]
-            line = f"{where['cpu']}, {where['cores']} cores, load {where['load']:.1f}; "
-            line += f"Python {where['python']}, JAX {where['jax']}, numpy {where['numpy']}."
-            sections.append(f"## {title}\n\n{line}\n\n{part.table(everything[name])}\n")
+    sections = [INTRODUCTION, *(everything[name]["page"] for name in everything)]
     (folder / "results.md").write_text("\n".join(sections))
