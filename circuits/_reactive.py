@@ -5,13 +5,13 @@ from typing import final
 import equinox as eqx
 import jax.numpy as jnp
 
-from physsim import AbstractEnergy, AbstractSeparableHamiltonian, with_parts
+from physsim import AbstractEnergy, AbstractNetwork
 
 from ._route import Route
 
 
 @final
-class ReactiveNetwork(AbstractSeparableHamiltonian):
+class ReactiveNetwork(AbstractNetwork):
     """T(p) of the capacitors plus V(x(q, u)) of what depends on fluxes.
 
     The last coordinates, of resistors in the tree, have no capacitance: their momenta stay
@@ -25,22 +25,6 @@ class ReactiveNetwork(AbstractSeparableHamiltonian):
     """How many leading momenta each kinetic part acts on."""
     coordinates: tuple[str, ...] = eqx.field(static=True)
     input_names: tuple[str, ...] = eqx.field(static=True)
-
-    @property
-    def kinetic_is_quadratic(self):
-        return all(part.is_quadratic for part in self.kinetic_parts)
-
-    @property
-    def kinetic_is_diagonal(self):
-        return all(part.is_diagonal for part in self.kinetic_parts)
-
-    @property
-    def potential_is_quadratic(self):
-        return all(part.is_quadratic for part in self.potential_parts)
-
-    @property
-    def is_even(self):
-        return all(part.is_even for part in self.kinetic_parts)
 
     def kinetic(self, p):
         total = jnp.zeros(p.shape[1:], p.dtype)
@@ -78,23 +62,6 @@ class ReactiveNetwork(AbstractSeparableHamiltonian):
         if count == dp.shape[0]:
             return dp
         return _padded(dp[:count], dp)
-
-    def prepare(self):
-        return with_parts(
-            self,
-            kinetic_parts=tuple(part.prepare() for part in self.kinetic_parts),
-            potential_parts=tuple(part.prepare() for part in self.potential_parts),
-        )
-
-    def parameter_names(self):
-        parts = (*self.kinetic_parts, *self.potential_parts)
-        return tuple(name for part in parts for name in part.parameter_names())
-
-    def describe(self):
-        lines = [f"network of {len(self.coordinates)} coordinates, a sum over kinds of element"]
-        lines += [f"  T: {part.describe()}" for part in self.kinetic_parts]
-        lines += [f"  V: {part.describe()}" for part in self.potential_parts]
-        return "\n".join(lines)
 
 
 def _padded(values, like):

@@ -42,10 +42,13 @@ from ._lyapunov import lyapunov_exponent as lyapunov_exponent
 from ._modes import Modes as Modes
 from ._modes import normal_modes as normal_modes
 from ._modes import operating_point as operating_point
+from ._network import AbstractNetwork as AbstractNetwork
 from ._network import NetworkHamiltonian as NetworkHamiltonian
 from ._network import with_parts as with_parts
 from ._parity import Parity as Parity
 from ._parity import reversed_parameters as reversed_parameters
+from ._partition import PartitionedHamiltonian as PartitionedHamiltonian
+from ._partition import partitioned as partitioned
 from ._progress import progress_bar as progress_bar
 from ._section import Crossing as Crossing
 from ._section import Crossings as Crossings

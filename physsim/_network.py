@@ -9,17 +9,12 @@ import jax.numpy as jnp
 from ._element import AbstractEnergy
 from ._hamiltonian import AbstractSeparableHamiltonian
 
-Network = TypeVar("Network", bound=AbstractSeparableHamiltonian)
 
+class AbstractNetwork(AbstractSeparableHamiltonian):
+    """What a sum of element energies knows from its parts."""
 
-@final
-class NetworkHamiltonian(AbstractSeparableHamiltonian):
-    """H = sum of kinetic parts of p + sum of potential parts of q and u."""
-
-    kinetic_parts: tuple[AbstractEnergy, ...]
-    potential_parts: tuple[AbstractEnergy, ...]
-    coordinates: tuple[str, ...] = eqx.field(static=True)
-    input_names: tuple[str, ...] = eqx.field(static=True, default=())
+    kinetic_parts: eqx.AbstractVar[tuple[AbstractEnergy, ...]]
+    potential_parts: eqx.AbstractVar[tuple[AbstractEnergy, ...]]
 
     @property
     def kinetic_is_quadratic(self) -> bool:
@@ -37,6 +32,33 @@ class NetworkHamiltonian(AbstractSeparableHamiltonian):
     def is_even(self) -> bool:
         return all(part.is_even for part in self.kinetic_parts)
 
+    def prepare(self):
+        return with_parts(
+            self,
+            kinetic_parts=tuple(part.prepare() for part in self.kinetic_parts),
+            potential_parts=tuple(part.prepare() for part in self.potential_parts),
+        )
+
+    def parameter_names(self):
+        parts = (*self.kinetic_parts, *self.potential_parts)
+        return tuple(name for part in parts for name in part.parameter_names())
+
+    def describe(self):
+        lines = [f"network of {len(self.coordinates)} coordinates, a sum over kinds of element"]
+        lines += [f"  T: {part.describe()}" for part in self.kinetic_parts]
+        lines += [f"  V: {part.describe()}" for part in self.potential_parts]
+        return "\n".join(lines)
+
+
+@final
+class NetworkHamiltonian(AbstractNetwork):
+    """H = sum of kinetic parts of p + sum of potential parts of q and u."""
+
+    kinetic_parts: tuple[AbstractEnergy, ...]
+    potential_parts: tuple[AbstractEnergy, ...]
+    coordinates: tuple[str, ...] = eqx.field(static=True)
+    input_names: tuple[str, ...] = eqx.field(static=True, default=())
+
     def kinetic(self, p):
         return _sum(part(p, _no_inputs(p)) for part in self.kinetic_parts)
 
@@ -53,26 +75,12 @@ class NetworkHamiltonian(AbstractSeparableHamiltonian):
             return jnp.zeros_like(q)
         return -_sum(part.slope(q, u) for part in self.potential_parts)
 
-    def prepare(self):
-        return with_parts(
-            self,
-            kinetic_parts=tuple(part.prepare() for part in self.kinetic_parts),
-            potential_parts=tuple(part.prepare() for part in self.potential_parts),
-        )
-
     def with_inverses(self):
         inverted = tuple(part.with_inverse() for part in self.kinetic_parts)
         return with_parts(self, kinetic_parts=inverted)
 
-    def parameter_names(self):
-        parts = (*self.kinetic_parts, *self.potential_parts)
-        return tuple(name for part in parts for name in part.parameter_names())
 
-    def describe(self):
-        lines = [f"network of {len(self.coordinates)} coordinates, a sum over kinds of element"]
-        lines += [f"  T: {part.describe()}" for part in self.kinetic_parts]
-        lines += [f"  V: {part.describe()}" for part in self.potential_parts]
-        return "\n".join(lines)
+Network = TypeVar("Network", bound=AbstractSeparableHamiltonian)
 
 
 def with_parts(network: Network, **parts: tuple[AbstractEnergy, ...]) -> Network:
