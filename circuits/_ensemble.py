@@ -9,13 +9,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 from scipy.special import erf
 
 from physsim import integrate
+from physsim.sharding import gather, make_blocks, run_blocks, stream
 
 from ._circuit import Circuit
+from ._draws import Draws
 from ._errors import NetlistError
+from ._figures import Figures, find_figures
 from ._netlist import Tolerance
 from ._plan import make_plan, seconds
 
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
 Measure = Callable[..., Any]
 """measure(t, x, ...) -> scalar: times in s, one waveform in SI for each quantity."""
 
-_AT_ONCE = 64
+AT_ONCE = 64
+"""Samples that a device runs side by side."""
 
 
 @final
@@ -76,6 +81,21 @@ class Runs(eqx.Module):
         return jnp.stack(read)
 
 
+@final
+class Sample(eqx.Module):
+    """The figure of a sample by its number."""
+
+    runs: Runs
+    draws: Draws
+    base: Float[np.ndarray, " P"]
+    index: Any
+    measure: Measure = eqx.field(static=True)
+
+    def __call__(self, number: Any) -> Any:
+        values = jnp.asarray(self.base).at[self.index].set(self.draws.values(number))
+        return self.measure(self.runs.times, *self.runs.waveforms(values))
+
+
 def flatten(circuit: Circuit) -> Float[np.ndarray, " P"]:
     """All values in SI, in the order of `circuit.values()`."""
     return np.array(list(circuit.values().values()))
@@ -95,16 +115,8 @@ def unflatten(circuit: Circuit, values: Float[Array, " P"]) -> Any:
 
 
 @eqx.filter_jit
-def _all_waveforms(runs: Runs, values):
-    return jax.lax.map(runs.waveforms, values, batch_size=_AT_ONCE)
-
-
-@eqx.filter_jit
-def _all_figures(runs: Runs, measure: Measure, values):
-    def figure(values):
-        return measure(runs.times, *runs.waveforms(values))
-
-    return jax.lax.map(figure, values, batch_size=_AT_ONCE)
+def _waveforms(runs: Runs, mesh, values, live):
+    return run_blocks(jax.vmap(runs.waveforms), values, live, mesh)
 
 
 @eqx.filter_jit
@@ -117,7 +129,7 @@ def _slopes(runs: Runs, measure: Measure, values, directions):
     def along(direction):
         return jax.jvp(figure, (values,), (direction,))
 
-    found, slopes = jax.lax.map(along, directions, batch_size=_AT_ONCE)
+    found, slopes = jax.lax.map(along, directions, batch_size=AT_ONCE)
     return found[0], slopes
 
 
@@ -129,10 +141,14 @@ def sweep(
     t_end: Any = None,
     dt: Any = None,
     solver: Any = None,
+    mesh: Mesh | None = None,
+    progress: bool = False,
 ) -> "xarray.DataArray":
     """Waveforms [point, quantity, time] for lists of values, `{"R1.R": [10, 20, 50]}`.
 
-    Lists of several values go together (equal lengths). One compilation for all points.
+    Lists of several values go together (equal lengths). One compilation for all points, which
+    are spread over the devices of a `mesh`; the result is on every host, and the same on any
+    number of devices. `progress` shows a bar.
     Raises `NetlistError` for a name the circuit does not have, and for values that are not
     positive where they must be; `ValueError` where a run diverges.
     """
@@ -141,7 +157,13 @@ def sweep(
     names, circuit = _listed(quantities), circuit.noiseless()
     table = _table(circuit, values)
     runs = Runs.plan(circuit, names, t_end, dt, solver)
-    waves = np.asarray(_all_waveforms(runs, jnp.asarray(table)))
+    blocks = make_blocks(len(table), AT_ONCE, mesh)
+
+    def call(numbers, live):
+        return _waveforms(runs, mesh, table[np.minimum(numbers, len(table) - 1)], live)
+
+    calls = stream(call, blocks, gather, "running" if progress else None)
+    waves = blocks.join(np.concatenate(calls, axis=1)[:, : blocks.rounds])
     bad = ~np.isfinite(waves).all(axis=(1, 2))
     if bad.any():
         at = {name: column[int(np.argmax(bad))] for name, column in values.items()}
@@ -183,26 +205,43 @@ def _check_values(circuit, values):
 class MonteCarlo(eqx.Module):
     """The figures of many samples, and what gradients alone would have said.
 
-    `values` [samples, spread values] in SI; `figures` [samples]; `predicted_mean` and
-    `predicted_deviation` come from the figure and its derivatives at the nominal values.
+    `found` has their mean, deviation and quantiles; `predicted_deviation` comes from the
+    figure's derivatives at the nominal values. On several hosts, each has to ask for what
+    is of all samples.
     """
 
-    names: tuple[str, ...] = eqx.field(static=True)
-    values: Float[np.ndarray, "samples k"]
-    figures: Float[np.ndarray, " samples"]
+    draws: Draws
+    found: Figures
     nominal: float = eqx.field(static=True)
     slopes: Float[np.ndarray, " k"]
     """d figure / d log value, by spread value."""
-    deviations: Float[np.ndarray, " k"]
-    """Standard deviations of the values, relative to them."""
     predicted_deviation: float = eqx.field(static=True)
     limits: tuple[float, float] = eqx.field(static=True)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the values that are spread."""
+        return self.draws.names
+
+    @property
+    def deviations(self) -> Float[np.ndarray, " k"]:
+        """Standard deviations of the values, relative to them."""
+        return self.draws.deviations
+
+    @property
+    def values(self) -> Float[np.ndarray, "samples k"]:
+        """The spread values of all samples, in SI, drawn again."""
+        return self.draws.table(np.arange(self.found.blocks.count))
+
+    @property
+    def figures(self) -> Float[np.ndarray, " samples"]:
+        """Of all samples."""
+        return self.found.all()
+
+    @property
     def yield_(self) -> float:
         """The part of the samples within the limits."""
-        low, high = self.limits
-        return float(np.mean((self.figures >= low) & (self.figures <= high)))
+        return self.found.within(*self.limits) / self.found.blocks.count
 
     @property
     def predicted_yield(self) -> float:
@@ -226,47 +265,47 @@ def monte_carlo(
     t_end: Any = None,
     dt: Any = None,
     solver: Any = None,
+    mesh: Mesh | None = None,
+    progress: bool = False,
 ) -> MonteCarlo:
     """The spread of measure(t, x, ...) when component values have tolerances.
 
     `measure` takes times and a waveform for each of `quantities` (`circuits.rms`,
     `circuits.crossing`, ... or your own, in JAX). `tolerances` are the netlist's
     `.tolerance` cards, or `{"C*": 0.05}`: standard deviations relative to the value, by
-    element name. Samples depend on `seed` alone. All runs in one compilation.
+    element name.
+
+    A sample's values depend on `seed` and its number alone: more samples begin with the same
+    ones, and nothing changes with the devices. Blocks of samples go through one
+    compilation, spread over the devices of a `mesh`; only their figures are kept, so that their
+    number is not bounded by memory. `progress` shows a bar.
 
     Raises `ValueError` where nothing has a tolerance, or where a run diverges.
     """
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples}")
     names, circuit = _listed(quantities), circuit.noiseless()
-    spread = _spread(circuit, tolerances)
-    rng = np.random.default_rng(seed)
-    factors = np.stack([_draw(rng, t, samples) for _, t in spread], axis=1)
-    base = flatten(circuit)
-    index = np.array([k for k, _ in spread])
-    table = np.tile(base, (samples, 1))
-    table[:, index] *= factors
+    spread_values = _spread(circuit, tolerances)
+    base, labels = flatten(circuit), list(circuit.values())
+    index = np.array([k for k, _ in spread_values])
+    given = [tolerance for _, tolerance in spread_values]
+    draws = Draws.make(seed, [labels[k] for k in index], base[index], given)
     runs = Runs.plan(circuit, names, t_end, dt, solver)
-    figures = np.asarray(_all_figures(runs, measure, jnp.asarray(table)))
-    if not np.isfinite(figures).all():
-        which = int(np.argmax(~np.isfinite(figures)))
+    directions = np.zeros((len(index), base.size))
+    directions[np.arange(len(index)), index] = base[index]
+    nominal, slopes = _slopes(runs, measure, jnp.asarray(base), jnp.asarray(directions))
+    sample = Sample(runs, draws, base, index, measure)
+    blocks = make_blocks(samples, AT_ONCE, mesh)
+    found = find_figures(sample, float(nominal), blocks, mesh, progress)
+    which = found.first_not_finite()
+    if which is not None:
         raise ValueError(
             f"the figure of sample {which} is not finite: its run diverged (reduce dt), or what is "
             "measured does not occur in it"
         )
-    directions = np.zeros((len(index), base.size))
-    directions[np.arange(len(index)), index] = base[index]
-    nominal, slopes = _slopes(runs, measure, jnp.asarray(base), jnp.asarray(directions))
-    deviations = np.array([_deviation(t) for _, t in spread])
-    labels = list(circuit.values())
-    return MonteCarlo(
-        tuple(labels[k] for k in index),
-        table[:, index],
-        figures,
-        float(nominal),
-        np.asarray(slopes),
-        deviations,
-        float(np.linalg.norm(np.asarray(slopes) * deviations)),
-        limits,
-    )
+    slopes = np.asarray(slopes)
+    predicted = float(np.linalg.norm(slopes * draws.deviations))
+    return MonteCarlo(draws, found, float(nominal), slopes, predicted, limits)
 
 
 def sensitivity(
@@ -320,15 +359,3 @@ def _spread(circuit, tolerances) -> list[tuple[int, Tolerance]]:
             'no value has a tolerance: give .tolerance cards, or tolerances={"C*": 0.05}'
         )
     return list(found.items())
-
-
-def _draw(rng, tolerance: Tolerance, samples: int):
-    if tolerance.distribution == "uniform":
-        return 1.0 + tolerance.relative * rng.uniform(-1, 1, samples)
-    # Log-normal: never negative, and normal to first order.
-    return np.exp(tolerance.relative * rng.normal(size=samples))
-
-
-def _deviation(tolerance: Tolerance) -> float:
-    uniform = tolerance.distribution == "uniform"
-    return tolerance.relative / math.sqrt(3) if uniform else tolerance.relative

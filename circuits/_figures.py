@@ -1,0 +1,132 @@
+"""One number a sample, each where it was found, and what they say together."""
+
+import math
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float
+
+from physsim.sharding import Blocks, gather, join_parts, own_parts, run_blocks, stream
+
+_HALVINGS = 64
+
+
+@final
+class Figures(eqx.Module):
+    """Figures of `blocks.count` samples, on the devices that found them.
+
+    Counts, means and quantiles are taken there, and have the same bits on any number of devices.
+    On several hosts each of them has to ask.
+    """
+
+    data: Float[Array, "devices rounds width"]
+    sums: Float[np.ndarray, "blocks 2"]
+    """Of (figure - centre) and of its square, by block."""
+    centre: float = eqx.field(static=True)
+    blocks: Blocks = eqx.field(static=True)
+
+    def all(self) -> Float[np.ndarray, " samples"]:
+        """Every figure, on every host."""
+        return self.blocks.join(gather(self.data))
+
+    @property
+    def mean(self) -> float:
+        # fsum rounds once: no order of the blocks changes it.
+        return self.centre + math.fsum(self.sums[:, 0]) / self.blocks.count
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation, its square divided by one less than the samples."""
+        first, second = math.fsum(self.sums[:, 0]), math.fsum(self.sums[:, 1])
+        count = self.blocks.count
+        return math.sqrt(max(second - first**2 / count, 0.0) / (count - 1 or math.nan))
+
+    def within(self, low: float, high: float) -> int:
+        """How many lie between two limits."""
+        return int(_within(self.data, self._samples, low, high))
+
+    def quantile(self, q: float) -> float:
+        """As `numpy.quantile`: between the two figures next to it, in proportion.
+
+        Raises `ValueError` unless 0 <= q <= 1.
+        """
+        if not 0 <= q <= 1:
+            raise ValueError(f"a quantile must be between 0 and 1, got {q}")
+        place = q * (self.blocks.count - 1)
+        below = math.floor(place)
+        rank = np.array([below, min(below + 1, self.blocks.count - 1)])
+        low, high = (float(x) for x in _in_order(self.data, self._samples, rank))
+        return low + (high - low) * (place - below)
+
+    def first_not_finite(self) -> int | None:
+        """The first sample without a figure."""
+        first = int(_first_not_finite(self.data, self._numbers))
+        return first if first < self.blocks.count else None
+
+    @property
+    def _samples(self):
+        return self._numbers < self.blocks.count
+
+    @property
+    def _numbers(self):
+        return self.blocks._replace(rows=self.blocks.rounds).numbers(0)
+
+
+@eqx.filter_jit
+def _within(data, samples, low, high):
+    return jnp.sum((data >= low) & (data <= high) & samples)
+
+
+@eqx.filter_jit
+def _first_not_finite(data, numbers):
+    return jnp.min(jnp.where(jnp.isfinite(data), np.iinfo(numbers.dtype).max, numbers))
+
+
+@eqx.filter_jit
+def _in_order(data, samples, ranks):
+    """The figures of these ranks, by bisection: only counts go from device to device."""
+    data = jnp.where(samples, data, jnp.inf)
+
+    def find(rank):
+        def halve(_, ends):
+            low, high = ends
+            middle = low + (high - low) / 2
+            enough = jnp.sum(data <= middle) > rank
+            return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
+
+        ends = jnp.min(data), jnp.max(jnp.where(samples, data, -jnp.inf))
+        low, _ = jax.lax.fori_loop(0, _HALVINGS, halve, ends)
+        # The least is never passed: `low` may be that figure itself.
+        return jnp.where(
+            jnp.sum(data <= low) > rank, low, jnp.min(jnp.where(data > low, data, jnp.inf))
+        )
+
+    return [find(rank) for rank in ranks]
+
+
+def find_figures(
+    sample: Any, centre: float, blocks: Blocks, mesh: Mesh | None, progress: bool
+) -> Figures:
+    """The figures sample(number) of all samples; `centre` is a figure near them."""
+    calls = stream(
+        lambda numbers, live: _call(sample, centre, blocks.count, mesh, numbers, live),
+        blocks,
+        lambda found: tuple(map(own_parts, found)),
+        "running" if progress else None,
+    )
+    data, sums = (join_parts(list(parts), blocks, mesh) for parts in zip(*calls, strict=True))
+    return Figures(data, gather(sums).reshape(-1, 2), centre, blocks)
+
+
+@eqx.filter_jit
+def _call(sample, centre, count, mesh, numbers, live):
+    def block(numbers):
+        figures = jax.vmap(sample)(numbers)
+        away = jnp.where(numbers < count, figures - centre, 0.0)
+        return figures, jnp.stack([jnp.sum(away), jnp.sum(away**2)])
+
+    return run_blocks(block, numbers, live, mesh)
