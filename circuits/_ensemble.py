@@ -116,7 +116,11 @@ def unflatten(circuit: Circuit, values: Float[Array, " P"]) -> Any:
 
 @eqx.filter_jit
 def _waveforms(runs: Runs, mesh, values, live):
-    return run_blocks(jax.vmap(runs.waveforms), values, live, mesh)
+    return run_blocks(eqx.Partial(_block, runs), values, live, mesh)
+
+
+def _block(runs, values):
+    return jax.vmap(runs.waveforms)(values)
 
 
 @eqx.filter_jit

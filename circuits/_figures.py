@@ -112,8 +112,9 @@ def find_figures(
     sample: Any, centre: float, blocks: Blocks, mesh: Mesh | None, progress: bool
 ) -> Figures:
     """The figures sample(number) of all samples; `centre` is a figure near them."""
+    block = eqx.Partial(_block, sample, jnp.asarray(centre), jnp.asarray(blocks.count))
     calls = stream(
-        lambda numbers, live: _call(sample, centre, blocks.count, mesh, numbers, live),
+        lambda numbers, live: _call(block, mesh, numbers, live),
         blocks,
         lambda found: tuple(map(own_parts, found)),
         "running" if progress else None,
@@ -123,10 +124,11 @@ def find_figures(
 
 
 @eqx.filter_jit
-def _call(sample, centre, count, mesh, numbers, live):
-    def block(numbers):
-        figures = jax.vmap(sample)(numbers)
-        away = jnp.where(numbers < count, figures - centre, 0.0)
-        return figures, jnp.stack([jnp.sum(away), jnp.sum(away**2)])
-
+def _call(block, mesh, numbers, live):
     return run_blocks(block, numbers, live, mesh)
+
+
+def _block(sample, centre, count, numbers):
+    figures = jax.vmap(sample)(numbers)
+    away = jnp.where(numbers < count, figures - centre, 0.0)
+    return figures, jnp.stack([jnp.sum(away), jnp.sum(away**2)])

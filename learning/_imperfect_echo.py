@@ -17,10 +17,11 @@ from physsim import AbstractHamiltonian, AbstractSeparableHamiltonian, PhaseStat
 
 from ._echo import echo_solver, make_return
 from ._forward import cost_slope
-from ._objective import Objective, Samples
+from ._objective import Objective
 from ._outcome import Outcome, Weighted
 from ._problem import Problem
 from ._refusal import find_parity
+from ._samples import Samples
 from ._shares import Shares, add, slope, zeros
 
 Scalar = Float[Array, "..."] | Float[np.ndarray, "..."] | float | int

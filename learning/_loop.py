@@ -9,13 +9,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from physsim import DivergenceError
 
 from ._bptt import BPTT
 from ._domain import from_free
 from ._gradient import AbstractGradient
-from ._objective import Objective, Samples, batch_index
+from ._objective import Objective, batch_index
+from ._samples import AnySamples, Samples, SharedSamples
 from ._state import TrainState, Update
 
 
@@ -24,13 +26,14 @@ class Plan(NamedTuple):
     """How a training goes, and when it stops.
 
     `judge_by`: the samples whose loss tells the best values, "own" loss where it is None.
+    `samples` that all make an update are spread over the `mesh`, others batch by batch.
     """
 
     objective: Objective
     method: AbstractGradient
     optimiser: Any
-    samples: Samples | None
-    judge_by: Samples | None
+    samples: AnySamples
+    judge_by: AnySamples
     iterations: int
     batch_size: int | None
     judge_every: int
@@ -38,6 +41,7 @@ class Plan(NamedTuple):
     tolerance: float | None
     patience: int | None
     seed: int
+    mesh: Mesh | None = None
 
 
 def train(
@@ -74,6 +78,9 @@ def _advance(plan: Plan, state: TrainState, started: float):
         )
         loss, norm = float(loss), float(np.linalg.norm(slope))
     except eqx.EquinoxRuntimeError as error:
+        if jax.process_count() > 1:
+            # The others wait for what this process will not add.
+            raise DivergenceError(str(error).splitlines()[0]) from None
         return _diverged(state, str(error).splitlines()[0]), None
     if not np.isfinite(loss + norm):
         return _diverged(state, _NOT_FINITE), None
@@ -99,10 +106,12 @@ def _is_over(plan: Plan, state: TrainState, loss: float) -> bool:
     return met or (plan.patience is not None and int(state.stale) >= plan.patience)
 
 
-def _batch(plan: Plan, step: int) -> Samples | None:
-    if plan.samples is None or plan.batch_size is None:
-        return plan.samples
-    return plan.samples[batch_index(len(plan.samples), plan.batch_size, step, plan.seed)]
+def _batch(plan: Plan, step: int) -> AnySamples:
+    samples = plan.samples
+    if plan.batch_size is None or not isinstance(samples, Samples):
+        return samples
+    batch = samples[batch_index(len(samples), plan.batch_size, step, plan.seed)]
+    return batch if plan.mesh is None else SharedSamples.make(batch, plan.mesh)
 
 
 _NOT_FINITE = (

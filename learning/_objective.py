@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from physsim import AbstractHamiltonian, AbstractSolver, check_finite, check_start
 
@@ -14,26 +14,7 @@ from ._domain import Domain
 from ._gradient import AbstractGradient
 from ._outcome import Outcome, Weighted, add_up, outcome_gradient
 from ._problem import Problem, make_problem
-
-
-@final
-class Samples(eqx.Module):
-    """Runs to learn from, or one of them; array leaves have a leading axis [N], or none.
-
-    `inputs` are held inputs [N, K, m] or a callable whose leaves differ from run to run,
-    `targets` [N, K, ...] rows for the cost, `labels` [N, ...] for an `Outcome`'s loss.
-    """
-
-    inputs: PyTree = None
-    targets: PyTree = None
-    labels: PyTree = None
-
-    def __len__(self) -> int:
-        return len(jax.tree.leaves(eqx.filter(self, eqx.is_array))[0])
-
-    def __getitem__(self, index: Any) -> "Samples":
-        arrays, rest = eqx.partition(self, eqx.is_array)
-        return eqx.combine(jax.tree.map(lambda x: x[index], arrays), rest)
+from ._samples import AnySamples, Samples
 
 
 @final
@@ -80,22 +61,20 @@ class Objective(eqx.Module):
         """What the loss of an `Outcome` is told of a run."""
         return _joined(self.shared, sample).labels
 
-    def value(self, z: Float[Array, " P"], samples: Samples | None) -> Float[Array, ""]:
+    def value(self, z: Float[Array, " P"], samples: AnySamples) -> Float[Array, ""]:
         """The mean cost of `samples`, or the cost of the one run there is."""
         H = self.hamiltonian(z)
-        return jnp.mean(_each(lambda sample: self._value(H, sample), samples))
+        return jnp.asarray(_mean(eqx.Partial(self._value, H), samples))
 
     def slope(
-        self, method: AbstractGradient, z: Float[Array, " P"], samples: Samples | None
+        self, method: AbstractGradient, z: Float[Array, " P"], samples: AnySamples
     ) -> tuple[Float[Array, ""], Float[Array, " P"]]:
         """(value, d value / dz) by a gradient method."""
         H = self.hamiltonian(z)
-        values, gradients = _each(lambda sample: self._slope(method, H, sample), samples)
-        if samples is not None:
-            gradients = jax.tree.map(lambda x: jnp.mean(x, axis=0), gradients)
-        return jnp.mean(values), self.domain.slope(gradients, z)
+        value, gradients = _mean(eqx.Partial(self._slope, method, H), samples)
+        return jnp.asarray(value), self.domain.slope(gradients, z)
 
-    def differentiable(self, method: AbstractGradient, samples: Samples | None):
+    def differentiable(self, method: AbstractGradient, samples: AnySamples):
         """z -> value, whose derivative under `jax.grad` is the method's."""
         value = jax.custom_vjp(lambda z: self.value(z, samples))
         value.defvjp(lambda z: self.slope(method, z, samples), lambda slope, g: (g * slope,))
@@ -124,7 +103,11 @@ class Objective(eqx.Module):
 def _totals(objective: Objective, H, samples):
     cost = objective.cost
     features = cost.features if isinstance(cost, Outcome) else cost
-    return _each(lambda sample: add_up(objective.problem(H, sample), features), samples)
+
+    def run(sample):
+        return add_up(objective.problem(H, sample), features)
+
+    return run(None) if samples is None else samples.each(run)
 
 
 def _joined(shared: Samples, sample: Samples | None) -> Samples:
@@ -138,11 +121,8 @@ def _joined(shared: Samples, sample: Samples | None) -> Samples:
     )
 
 
-def _each(function, samples: Samples | None):
-    """function(sample) of every sample, or of the one run there is."""
-    if samples is None:
-        return function(None)
-    return eqx.filter_vmap(function, in_axes=(eqx.if_array(0),))(samples)
+def _mean(function, samples: AnySamples):
+    return function(None) if samples is None else samples.mean(function)
 
 
 def batch_index(count: int, size: int, step: int, seed: int) -> np.ndarray:

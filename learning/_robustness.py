@@ -18,8 +18,9 @@ from physsim import AbstractEchoSolver
 from ._bptt import BPTT
 from ._imperfect_echo import EchoErrors, imperfect_slope, mass_root
 from ._leaky import Leaky
-from ._objective import Objective, Samples
+from ._objective import Objective
 from ._refusal import check_method, find_parity
+from ._samples import Samples
 
 
 @final

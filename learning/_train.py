@@ -5,8 +5,11 @@ from contextlib import nullcontext
 from typing import Any, final
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Float, PyTree
 
 from physsim import (
@@ -15,7 +18,9 @@ from physsim import (
     Inputs,
     check_solver,
     check_steps,
+    hosts,
     progress_bar,
+    sharding,
 )
 
 from ._checkpoint import Checkpoint
@@ -23,9 +28,10 @@ from ._domain import make_domain
 from ._gradient import AbstractGradient, InitialState
 from ._loop import Plan, train
 from ._metrics import MetricsFile
-from ._objective import Objective, Samples
+from ._objective import Objective
 from ._outcome import Outcome
 from ._rhel import ReversibleAdjoint
+from ._samples import AnySamples, Samples, SharedSamples
 from ._state import TrainState, Update, start_state
 
 
@@ -75,6 +81,7 @@ def fit(
     metrics: MetricsFile | None = None,
     progress: bool = True,
     callback: Callable[[Update], None] | None = None,
+    mesh: Mesh | None = None,
 ) -> Fit:
     """Minimise the cost of a run, or the mean cost of many, over the parameters of `H`.
 
@@ -95,6 +102,10 @@ def fit(
     `checkpoint` keeps the state of training in a file and may start from it, `metrics` writes
     a line an update, `callback(update)` is called for each; every `check_every` updates
     the gradient is compared with BPTT's.
+
+    The samples of an update are spread over the devices of a `mesh`, and their gradients added
+    up: in memory that does not grow with the run where the method's does not. On several hosts all
+    call this alike; the first writes the files, and all read them.
 
     Raises `ValueError` for arguments that don't fit, `physsim.DivergenceError` where the run
     diverges from the start, `CheckpointError` for a checkpoint that can't be used.
@@ -118,14 +129,21 @@ def fit(
     method = ReversibleAdjoint() if method is None else method
     objective.check(method, samples)
     batches = _batches(samples, batch_size)
+    judges = samples if validation is None and batches > 1 else validation
+    if mesh is not None and samples is None:
+        raise ValueError("a mesh shares samples between its devices, and there is one run only")
     plan = Plan(
-        objective, method, _with_value(optimiser), samples,
-        judge_by=samples if validation is None and batches > 1 else validation,
+        objective, method, _with_value(optimiser),
+        samples if batches > 1 else _shared(samples, mesh), judge_by=_shared(judges, mesh),
         iterations=iterations, batch_size=batch_size if batches > 1 else None,
         judge_every=judge_every or batches, check_every=check_every,
-        tolerance=tolerance, patience=patience, seed=seed,
+        tolerance=tolerance, patience=patience, seed=seed, mesh=mesh,
     )  # fmt: skip
-    state, origin = _first_state(plan, checkpoint, metrics)
+    state, origin = _first_state(plan, checkpoint)
+    if mesh is not None and jax.process_index() > 0:
+        checkpoint, metrics, progress = None, None, False
+    if metrics is not None:
+        metrics.rewind(state.step)
     bar = progress_bar("training", iterations) if progress else nullcontext(lambda *_, **__: None)
     with bar as advance:
         advance(state.step)
@@ -148,20 +166,29 @@ def fit(
         state, interrupted = train(plan, state, told, kept)
     if checkpoint is not None:
         _save(checkpoint, metrics, state)
-    best = domain.from_free(H, state.best_z)
+    best = domain.from_free(H, jnp.asarray(np.asarray(state.best_z)))
     return Fit(best, state.losses, interrupted, float(state.best), state.judged, objective, origin)
 
 
-def _first_state(plan: Plan, checkpoint, metrics) -> tuple[TrainState, str]:
-    """The state to start from, with the metrics cut to it."""
+def _shared(samples: Samples | None, mesh: Mesh | None) -> AnySamples:
+    return samples if samples is None or mesh is None else SharedSamples.make(samples, mesh)
+
+
+def _first_state(plan: Plan, checkpoint: Checkpoint | None) -> tuple[TrainState, str]:
+    """The state to start from, on the devices of the mesh."""
     z = plan.objective.domain.to_free(plan.objective.H)
     state, origin = start_state(z, plan.optimiser), ""
     if checkpoint is not None and checkpoint.resume:
         kept, origin = checkpoint.load(state)
         state = state if kept is None else kept
-    if metrics is not None:
-        metrics.rewind(state.step)
-    return state, origin
+    if plan.mesh is None:
+        return state, origin
+    kept = {} if checkpoint is None else checkpoint.belongs_to
+    hosts.check_agreement(
+        {"the update to start from": state.step, **kept},
+        "give all the same task, and a folder for results that all see",
+    )
+    return sharding.replicate(state, plan.mesh), origin
 
 
 def _save(checkpoint: Checkpoint, metrics: MetricsFile | None, state: TrainState) -> None:

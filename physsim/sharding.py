@@ -31,29 +31,28 @@ def all_devices() -> Mesh | None:
     return None if jax.device_count() == 1 else Mesh(np.array(jax.devices()), (SAMPLES,))
 
 
-def spread(function: Callable[..., Any], mesh: Mesh | None) -> Callable[..., Any]:
-    """`function` of arrays with a leading axis of samples, each device taking its own part.
+def spread(function: Callable[[Any, Any], Any], mesh: Mesh | None) -> Callable[[Any, Any], Any]:
+    """`function(common, samples)` with each device taking its own part of the samples.
 
-    Their number must divide by that of the devices. What `function` captures is the same
-    for all. Without a mesh, `function` itself.
+    Those are arrays with a leading axis, which must divide by the number of devices, as are the
+    results. `common` is the same for all. Without a mesh, `function` itself.
     """
     return function if mesh is None else _mapped(function, mesh, PartitionSpec(SAMPLES))
 
 
-def total(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
-    """As `spread`, for a function whose result `add_over` made the same everywhere."""
-    return _mapped(function, mesh, PartitionSpec())
+def total(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
+    """The sum of function(common, part of the samples) over the devices."""
 
+    def summed(common, samples):
+        return jax.lax.psum(function(common, samples), SAMPLES)
 
-def add_over(sums: PyTree) -> PyTree:
-    """The sum over all devices, within a function of `total`."""
-    return jax.lax.psum(sums, SAMPLES)
+    return _mapped(summed, mesh, PartitionSpec())
 
 
 def _mapped(function, mesh, result):
-    part = PartitionSpec(SAMPLES)
+    parts = (PartitionSpec(), PartitionSpec(SAMPLES))
     return jax.shard_map(
-        function, mesh=row_of(mesh), in_specs=part, out_specs=result, check_vma=False
+        function, mesh=row_of(mesh), in_specs=parts, out_specs=result, check_vma=False
     )
 
 
@@ -122,11 +121,14 @@ def run_blocks(
 ) -> PyTree:
     """function(block) of the first `live` rows of samples [devices, rows, width, ...].
 
-    Results have the axes [devices, rows], those of other rows are zero. Made for `jax.jit`:
-    `live` is an array, since XLA would unroll a single row and round it differently.
+    `function` is a pytree of all that it needs. Results have the axes [devices, rows], those
+    of other rows are zero. Made for `jax.jit`: `live` is an array, since XLA would unroll a
+    single row and round it differently.
     """
+    arrays, rest = eqx.partition((function, live), eqx.is_array)
 
-    def own(samples):
+    def own(arrays, samples):
+        function, live = eqx.combine(arrays, rest)
         blocks = jax.tree.map(lambda x: x[0], samples)
         rows = jax.tree.leaves(blocks)[0].shape[0]
 
@@ -140,7 +142,7 @@ def run_blocks(
         empty = jax.tree.map(lambda x: jnp.zeros((rows, *x.shape), x.dtype), shapes)
         return jax.tree.map(lambda x: x[None], jax.lax.fori_loop(0, live, one, empty))
 
-    return spread(own, mesh)(samples)
+    return spread(own, mesh)(arrays, samples)
 
 
 def stream(
