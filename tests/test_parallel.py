@@ -21,7 +21,7 @@ SOLVERS = {
     "Hybrid": learning.Hybrid(),
     "DEER": learning.DEER(),
     "associative": learning.DEER(scan=learning.AssociativeScan()),
-    "blocked": learning.DEER(scan=learning.BlockedScan(32)),
+    "blocked": learning.DEER(scan=learning.BlockedScan(8)),
     "damped": learning.DEER(damped=True),
     "quasi": learning.DEER(learning.DiagonalJacobian(), max_iterations=200),
     "windowed": learning.Windowed(learning.DEER(), 64),
@@ -122,7 +122,7 @@ def test_affine_scans_agree(T):
         learning.Diagonal(jnp.asarray(dense[:, 0])),
         learning.Diagonal(jnp.asarray(dense[0, 0])),
     )
-    scans = (learning.SequentialScan(), learning.AssociativeScan(), learning.BlockedScan(25))
+    scans = (learning.SequentialScan(), learning.AssociativeScan(), learning.BlockedScan(7))
     found = jax.jit(lambda A: [scan(A, jnp.asarray(b), jnp.asarray(z0)) for scan in scans])
     for A in kinds:
         z, expected, values = z0, [], np.asarray(A.values)
@@ -132,6 +132,33 @@ def test_affine_scans_agree(T):
             expected.append(z)
         for zs in found(A):
             np.testing.assert_allclose(zs, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("T", [16, 43])
+def test_gradients_of_blocked_scans(T):
+    """Against `lax.scan` differentiated as it is, complex numbers included."""
+    rng = np.random.default_rng(T)
+    dense, z0 = 0.4 * rng.normal(size=(T, 3, 3)), rng.normal(size=3)
+    b, weights = rng.normal(size=(2, T, 3))
+    turning = np.exp(-0.1 + 1j * rng.uniform(size=3))
+    kinds = (
+        learning.Dense(jnp.asarray(dense)),
+        learning.Dense(jnp.asarray(dense[0])),
+        learning.Diagonal(jnp.asarray(dense[:, 0])),
+        learning.Diagonal(jnp.asarray(turning)),
+    )
+
+    def cost(arguments, scan):
+        A, b, z0 = arguments
+        zs = scan(A, b, z0)
+        return jnp.sum(jnp.abs(zs) ** 2 * jnp.asarray(weights))
+
+    slope = eqx.filter_jit(eqx.filter_grad(cost))
+    for A in kinds:
+        arguments = (A, *(jnp.asarray(x, A.values.dtype) for x in (b, z0)))
+        assert_close(
+            slope(arguments, learning.BlockedScan(5)), slope(arguments, learning.SequentialScan())
+        )
 
 
 def test_affine_maps_are_exact_and_others_refused():
@@ -202,3 +229,39 @@ def test_default_solver():
     assert isinstance(learning.choose_solver(64, 10_000, "cpu", tuned=False), learning.Sequential)
     assert isinstance(learning.choose_solver(3, 10_000, "gpu"), learning.DEER)
     assert isinstance(learning.choose_solver(3, 10, "gpu", tuned=True), learning.Sequential)
+
+
+def test_coarse_guess_is_a_run_of_the_coarse_map():
+    """Of a map that is linear in time both ways, it is the trajectory itself."""
+    z0, xs = jnp.asarray([1.0, -2.0]), jnp.ones((10, 2))
+    coarse = learning.CoarseGuess(lambda z, x: z + 4 * x, 4)
+    expected = learning.solve(lambda z, x: z + x, z0, xs, solver=learning.Sequential()).zs
+    np.testing.assert_allclose(coarse(z0, xs, 10), expected, atol=1e-12)
+    with pytest.raises(ValueError, match="coarse step"):
+        learning.CoarseGuess(lambda z, x: z, 0)
+
+
+def test_coarse_guess_lets_lossless_junctions_converge():
+    """Eight periods of a pendulum at 1.5 rad, where a start that stands still does not."""
+    H, z0, step = pendulum(), jnp.asarray([1.5, 0.0]), 2 * np.pi / 40
+
+    def one(k):
+        return learning.HamiltonianMap.of(H, physsim.StormerVerlet(), k * step)
+
+    expected = learning.solve(one(1), z0, num_steps=320, solver=learning.Sequential()).zs
+
+    def found(coarse):
+        deer = learning.DEER(coarse=coarse, max_iterations=10)
+        return learning.solve(one(1), z0, num_steps=320, solver=deer, throw=False)
+
+    assert not bool(found(None).status.converged)
+    guessed = found(learning.CoarseGuess(one(2), 2))
+    assert bool(guessed.status.converged)
+    np.testing.assert_allclose(guessed.zs, expected, atol=1e-9)
+
+    @jax.grad
+    def slope(z0, solver):
+        return jnp.sum(learning.solve(one(1), z0, num_steps=80, solver=solver).zs[-1])
+
+    guessing = learning.DEER(coarse=learning.CoarseGuess(one(2), 2))
+    assert_close(slope(z0, guessing), slope(z0, learning.Sequential()))

@@ -2,13 +2,14 @@
 
 from ._affine import AbstractAffineScan as AbstractAffineScan
 from ._affine import AssociativeScan as AssociativeScan
-from ._affine import BlockedScan as BlockedScan
 from ._affine import SequentialScan as SequentialScan
 from ._affine_map import AffineMap as AffineMap
+from ._blocked import BlockedScan as BlockedScan
 from ._choose import choose_solver as choose_solver
 from ._deer import DEER as DEER
 from ._factors import Dense as Dense
 from ._factors import Diagonal as Diagonal
+from ._guess import CoarseGuess as CoarseGuess
 from ._linearise import AbstractLinearisation as AbstractLinearisation
 from ._linearise import DiagonalJacobian as DiagonalJacobian
 from ._linearise import FullJacobian as FullJacobian

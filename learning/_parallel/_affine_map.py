@@ -5,7 +5,8 @@ from typing import final
 import jax
 import jax.numpy as jnp
 
-from ._affine import AbstractAffineScan, BlockedScan
+from ._affine import AbstractAffineScan
+from ._blocked import BlockedScan
 from ._factors import Dense
 from ._trajectory import (
     AbstractTrajectorySolver,

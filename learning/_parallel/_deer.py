@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Inexact, Int
 
 from ._affine import AbstractAffineScan, SequentialScan
+from ._guess import CoarseGuess
 from ._in_windows import in_windows
 from ._linearise import AbstractLinearisation, FullJacobian, window_length
 from ._trajectory import (
@@ -29,6 +30,7 @@ class DEER(AbstractTrajectorySolver):
     - `scan`: how the affine recurrence of an iteration is evaluated;
     - `damped`: c starts at 1, falls where an iteration made the residual worse, and rises again.
       The fixed point is that of c = 1;
+    - `coarse`: the run that iterations start from where no guess is given (default: z_0 always);
     - `tolerance`: of correction and residual, relative to 1 + max |z|; by default eps^(5/8),
       1.6e-10 in double precision.
 
@@ -42,6 +44,7 @@ class DEER(AbstractTrajectorySolver):
     linearisation: AbstractLinearisation = FullJacobian()
     scan: AbstractAffineScan = SequentialScan()
     damped: bool = eqx.field(static=True, default=False)
+    coarse: CoarseGuess | None = None
     max_iterations: int = eqx.field(static=True, default=50)
     tolerance: float | None = eqx.field(static=True, default=None)
 
@@ -51,7 +54,7 @@ class DEER(AbstractTrajectorySolver):
 
     def forward(self, F, z0, xs, num_steps, guess):
         limit = default_limit(z0.dtype) if self.tolerance is None else self.tolerance
-        zs = jnp.broadcast_to(z0, (num_steps, z0.size)) if guess is None else guess
+        zs = self._start(z0, xs, num_steps) if guess is None else guess
         problem = _Problem(F, z0, xs, self.scan)
 
         def unfinished(search: _Search):
@@ -69,6 +72,11 @@ class DEER(AbstractTrajectorySolver):
         start = _Search(zs, jnp.zeros((), int), infinite, infinite, one, jnp.zeros((), bool))
         found = jax.lax.while_loop(unfinished, iterate, start)
         return self._verified(problem, found, limit)
+
+    def _start(self, z0, xs, num_steps):
+        if self.coarse is None:
+            return jnp.broadcast_to(z0, (num_steps, z0.size))
+        return self.coarse(z0, xs, num_steps)
 
     def _adapt(self, search, step, small):
         """The next c: less after a worse residual, 1 for the last words."""

@@ -40,8 +40,12 @@ class AbstractFactors(eqx.Module):
 
     @staticmethod
     @abstractmethod
-    def spread(a: Inexact[Array, "..."], z: Inexact[Array, "count D"]) -> Inexact[Array, "..."]:
-        """A_b z_c for all b and c, [b, c, D]."""
+    def columns(a: Inexact[Array, "..."], z: Inexact[Array, "D count"]) -> Inexact[Array, "..."]:
+        """A_c z_c for the columns z_c of z, or A z_c where there is one A; [D, count]."""
+
+    @abstractmethod
+    def power(self, exponent: int) -> Inexact[Array, "..."]:
+        """The numbers of A to the power, of the one A that there is."""
 
     @staticmethod
     @abstractmethod
@@ -91,8 +95,15 @@ class Dense(AbstractFactors):
         return jnp.sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
 
     @staticmethod
-    def spread(a, z):
-        return jnp.einsum("bij,cj->bci", a, z)
+    def columns(a, z):
+        if a.ndim == 2:
+            return a @ z if a.shape[-1] > _SMALL else jnp.sum(a[:, :, None] * z[None], axis=1)
+        if a.shape[-1] > _SMALL:
+            return jnp.einsum("cij,jc->ic", a, z)
+        return jnp.sum(jnp.moveaxis(a, 0, -1) * z[None], axis=1)
+
+    def power(self, exponent):
+        return jnp.linalg.matrix_power(self.matrices, exponent)
 
 
 @final
@@ -127,5 +138,8 @@ class Diagonal(AbstractFactors):
         return jnp.einsum("...i,...i->...i", a, b)
 
     @staticmethod
-    def spread(a, z):
-        return jnp.einsum("bi,ci->bci", a, z)
+    def columns(a, z):
+        return (a[:, None] if a.ndim == 1 else a.T) * z
+
+    def power(self, exponent):
+        return self.entries**exponent

@@ -60,8 +60,14 @@ def solve(
     if solver.differentiable:
         found = solver.forward(F, z0, xs, steps, guess)
     else:
+        # A guess decides how the trajectory is found, not what it is.
+        solver, guess = jax.tree.map(_constant, (solver, guess))
         found = _implicit((F, z0, xs), solver, steps, guess)
     return _checked(found, solver) if throw else found
+
+
+def _constant(x):
+    return jax.lax.stop_gradient(x) if eqx.is_array(x) else x
 
 
 def _check_map(F, z0, xs) -> None:
