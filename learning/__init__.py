@@ -94,6 +94,7 @@ from ._parallel import AbstractTrajectorySolver as AbstractTrajectorySolver
 from ._parallel import AffineMap as AffineMap
 from ._parallel import AssociativeScan as AssociativeScan
 from ._parallel import BlockedScan as BlockedScan
+from ._parallel import CoarseGuess as CoarseGuess
 from ._parallel import ConvergenceError as ConvergenceError
 from ._parallel import Dense as Dense
 from ._parallel import Diagonal as Diagonal
