@@ -114,11 +114,6 @@ def unflatten(circuit: Circuit, values: Float[Array, " P"]) -> Any:
     return jax.tree.unflatten(structure, made)
 
 
-@eqx.filter_jit
-def _waveforms(runs: Runs, mesh, values, live):
-    return run_blocks(eqx.Partial(_block, runs), values, live, mesh)
-
-
 def _block(runs, values):
     return jax.vmap(runs.waveforms)(values)
 
@@ -164,7 +159,8 @@ def sweep(
     blocks = make_blocks(len(table), AT_ONCE, mesh)
 
     def call(numbers, live):
-        return _waveforms(runs, mesh, table[np.minimum(numbers, len(table) - 1)], live)
+        rows = table[np.minimum(numbers, len(table) - 1)]
+        return run_blocks(eqx.Partial(_block, runs), rows, live, mesh)
 
     calls = stream(call, blocks, gather, "running" if progress else None)
     waves = blocks.join(np.concatenate(calls, axis=1)[:, : blocks.rounds])

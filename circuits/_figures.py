@@ -114,18 +114,13 @@ def find_figures(
     """The figures sample(number) of all samples; `centre` is a figure near them."""
     block = eqx.Partial(_block, sample, jnp.asarray(centre), jnp.asarray(blocks.count))
     calls = stream(
-        lambda numbers, live: _call(block, mesh, numbers, live),
+        lambda numbers, live: run_blocks(block, numbers, live, mesh),
         blocks,
         lambda found: tuple(map(own_parts, found)),
         "running" if progress else None,
     )
     data, sums = (join_parts(list(parts), blocks, mesh) for parts in zip(*calls, strict=True))
     return Figures(data, gather(sums).reshape(-1, 2), centre, blocks)
-
-
-@eqx.filter_jit
-def _call(block, mesh, numbers, live):
-    return run_blocks(block, numbers, live, mesh)
 
 
 def _block(sample, centre, count, numbers):

@@ -7,6 +7,8 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from ._checks import (
@@ -25,6 +27,7 @@ from ._progress import progress_bar
 from ._solution import Solution
 from ._solver import AbstractSolver
 from ._types import PhaseState
+from .sharding import Blocks, make_blocks, run_blocks, stream
 
 _CHUNKS = 100
 _CPU_BLOCK = 64
@@ -43,6 +46,7 @@ def integrate(
     backward: bool = False,
     progress: bool = False,
     throw: bool = True,
+    mesh: Mesh | None = None,
 ) -> Solution:
     """Simulate `num_steps` steps of length `dt` from `y0`, saving every `save_every` steps.
 
@@ -50,7 +54,9 @@ def integrate(
     [num_steps, m] held over each step ([B, num_steps, m] for inputs of each sample), or a
     callable t -> [m] sampled at the times of the integrator's stages. `key` seeds the noise
     of a system with a temperature. With `backward` the inputs run in reverse: from
-    `solution.final.reverse()` the run then retraces itself. `progress` shows a bar.
+    `solution.final.reverse()` the run then retraces itself. `progress` shows a bar. Samples are
+    spread over the devices of a `mesh`, where their results stay; on CPUs these have the same
+    bits on any number of devices.
 
     Raises `ValueError` for shapes, steps and methods that don't fit, and `DivergenceError`
     for a step beyond the stability limit or a state that is no longer finite (`throw=False`
@@ -81,11 +87,17 @@ def integrate(
     order = jnp.arange(num_steps)
     if backward:
         order, rows = order[::-1], None if rows is None else rows[::-1]
+    if mesh is not None and batch is None:
+        raise ValueError("a mesh shares samples between its devices: y0 must have shape (batch, n)")
     if key is not None and batch is not None:
         key = jax.random.split(key, batch)
     run = _Run(H, solver, drive, step, key, backward)
-    chunks = _CHUNKS if progress and not traced else 1
-    y, ys, energies = _in_blocks(run, y0, order, rows, save_every, chunks)
+    progress = progress and not traced
+    if mesh is None:
+        chunks = _CHUNKS if progress else 1
+        y, ys, energies = _in_blocks(run, y0, order, rows, save_every, chunks)
+    else:
+        y, ys, energies = _over_devices(run, y0, order, rows, save_every, mesh, progress)
     ts = jnp.arange(num_steps // save_every + 1).astype(dtype) * save_every * step
     solution = Solution(ts, ys, energies, y, H.coordinates)
     return check_solution(solution, solver, traced) if throw else solution
@@ -132,6 +144,41 @@ def _in_blocks(run, y0, order, rows, save_every, chunks):
     y, ys, energies = jax.tree.map(lambda *x: jnp.concatenate(x, axis=-1), *results)
     rows_first = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), (y, ys, energies))
     return rows_first
+
+
+def _over_devices(run, y0, order, rows, save_every, mesh, progress):
+    """The run of many samples, each device doing blocks of them."""
+    batch, held = y0.q.shape[0], None if rows is None or rows.ndim == 2 else rows
+    most = _CPU_BLOCK if jax.default_backend() == "cpu" else -(-batch // mesh.size)
+    blocks = make_blocks(batch, most, mesh)
+    samples = (y0, run.key, None if held is None else jnp.moveaxis(held, -1, 0))
+    common = eqx.tree_at(lambda r: r.key, run, None)
+    shared = rows if held is None else None
+    block = eqx.Partial(_block, common, order, shared, save_every)
+
+    def call(numbers, live):
+        chosen = np.minimum(numbers, batch - 1)
+        return run_blocks(block, jax.tree.map(lambda x: x[chosen], samples), live, mesh)
+
+    calls = stream(call, blocks, lambda found: found, "simulating" if progress else None)
+    return _joined(calls, blocks)
+
+
+def _block(run, order, rows, save_every, samples):
+    y, key, held = samples
+    run = eqx.tree_at(lambda r: r.key, run, key, is_leaf=lambda x: x is None)
+    rows = rows if held is None else jnp.moveaxis(held, 0, -1)
+    columns = jax.tree.map(lambda x: x.T, y)
+    found = _in_chunks(run, columns, order, rows, save_every, 1)
+    return jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), found)
+
+
+@eqx.filter_jit
+def _joined(calls, blocks: Blocks):
+    def join(*parts):
+        return blocks.join(jnp.concatenate(parts, axis=1)[:, : blocks.rounds])
+
+    return jax.tree.map(join, *calls)
 
 
 def _in_chunks(run, y, order, rows, save_every, chunks):

@@ -103,7 +103,7 @@ class Blocks(NamedTuple):
         device, row = np.arange(self.devices)[:, None, None], np.arange(self.rows)[:, None]
         return (device * self.rounds + start + row) * self.width + np.arange(self.width)
 
-    def join(self, x: np.ndarray) -> np.ndarray:
+    def join(self, x: Any) -> Any:
         """[devices, rounds, width, ...] in the order of the samples, without what fills."""
         return x.reshape(-1, *x.shape[3:])[: self.count]
 
@@ -116,14 +116,15 @@ def make_blocks(count: int, most: int, mesh: Mesh | None) -> Blocks:
     return Blocks(count, -(-count // blocks), rounds, devices, min(rounds, _ROWS))
 
 
+@eqx.filter_jit
 def run_blocks(
     function: Callable[[Any], Any], samples: PyTree, live: Any, mesh: Mesh | None
 ) -> PyTree:
     """function(block) of the first `live` rows of samples [devices, rows, width, ...].
 
     `function` is a pytree of all that it needs. Results have the axes [devices, rows], those
-    of other rows are zero. Made for `jax.jit`: `live` is an array, since XLA would unroll a
-    single row and round it differently.
+    of other rows are zero. `live` is an array, since XLA would unroll a single row and round it
+    differently.
     """
     arrays, rest = eqx.partition((function, live), eqx.is_array)
 

@@ -5,6 +5,7 @@ python -m tests.device_process MODULE:FUNCTION RESULT [COORDINATOR HOSTS ID]
 
 import importlib
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,12 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
 
 
 def environment(devices: int) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """Ensembles on 1, 2 and 8 devices, and on two processes: the same bits."""
 
-import socket
-
 import jax
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import circuits
 import physsim
 from physsim import sharding
 
-from .device_process import on_devices, on_hosts
+from .device_process import free_port, on_devices, on_hosts
 
 TANK = """a tank with a junction
 C1 a 0 1n ic=1
@@ -24,12 +22,6 @@ RUN = {"t_end": 2e-7, "dt": 4e-9, "solver": physsim.StormerVerlet()}
 # It does not divide by the devices; on one, it takes several calls.
 COUNT = 1200
 QUANTILES = (0.0, 0.03, 0.5, 1.0)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
 
 
 def spread(samples, mesh):
