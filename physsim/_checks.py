@@ -14,6 +14,7 @@ from ._solution import Solution
 from ._solver import AbstractSolver
 from ._step_size import check_step, fastest_frequency
 from ._types import PhaseState
+from .sharding import gather
 
 
 def check_state(H: AbstractHamiltonian, y: PhaseState, *, batched: bool = False) -> PhaseState:
@@ -25,7 +26,7 @@ def check_state(H: AbstractHamiltonian, y: PhaseState, *, batched: bool = False)
         if not fits or q.shape != p.shape:
             shape = f"({n},)" + (f" or (batch, {n})" if batched else "")
             raise ValueError(f"the state's {name} must have shape {shape}, got {x.shape}")
-        if not is_traced(x) and not np.all(np.isfinite(np.asarray(x))):
+        if not is_traced(x) and not _all_finite(x):
             raise ValueError(f"the initial state's {name} has entries that are not finite")
     dtype = jnp.result_type(q, p)
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -73,8 +74,8 @@ def check_start(H, solver: AbstractSolver, y: PhaseState, u, dt: float) -> None:
     if not np.isfinite(energy):
         raise ValueError(f"the energy at the start is {energy}: it is not defined there")
     for name, x in (("momentum", velocity), ("position", force)):
-        if not np.all(np.isfinite(x)):
-            which = H.coordinates[int(np.argmax(~np.isfinite(x)))]
+        if not _all_finite(x):
+            which = H.coordinates[int(np.argmax(~np.isfinite(gather(x))))]
             raise ValueError(
                 f"at the start the energy has no finite derivative by the {name} of {which}"
             )
@@ -93,15 +94,22 @@ def is_traced(tree) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
+def _all_finite(x) -> bool:
+    if x.is_fully_addressable:
+        return bool(np.all(np.isfinite(np.asarray(x))))
+    # Of what other processes hold, only the answer can be looked at.
+    return bool(jnp.all(jnp.isfinite(x)))
+
+
 def check_solution(solution: Solution, solver: AbstractSolver, traced: bool) -> Solution:
     """`solution`, or an error that says when it diverged and in which variable."""
     ys = solution.ys
     if traced:
         bad = ~(jnp.all(jnp.isfinite(ys.q)) & jnp.all(jnp.isfinite(ys.p)))
         return eqx.error_if(solution, bad, "the run diverged: reduce dt or the drive")
-    finite = np.isfinite(np.asarray(ys.q)) & np.isfinite(np.asarray(ys.p))
-    if finite.all():
+    if _all_finite(ys.q) and _all_finite(ys.p):
         return solution
+    finite = np.isfinite(gather(ys.q)) & np.isfinite(gather(ys.p))
     *sample, save, variable = np.argwhere(~finite)[0]
     where = f" of sample {sample[0]}" if sample else ""
     name = solution.coordinates[variable]

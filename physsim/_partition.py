@@ -1,7 +1,7 @@
 """One network over many devices."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -10,13 +10,13 @@ import numpy as np
 import sympy
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Inexact, PyTree
+from jaxtyping import Array, PyTree
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ._checks import is_traced
 from ._element import AbstractEnergy, DiagonalForm, ElementGroup, ElementKind
-from ._hamiltonian import AbstractSeparableHamiltonian
+from ._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
 from ._incidence import SignedIncidence
 from ._lattice import LatticeHamiltonian
 from ._lattice_index import Names
@@ -144,7 +144,7 @@ class PartitionedHamiltonian(AbstractSeparableHamiltonian):
             lambda y: jax.tree.map(lambda x: x[..., index], y), out_shardings=everywhere
         )(y)
 
-    def _scattered(self, x: Inexact[Array, "*batch n"]) -> Inexact[Array, "*batch N"]:
+    def _scattered(self, x: Any) -> Array:
         slabs = self.layout.slabs
         shape = np.shape(x)
         if not shape or shape[-1] != len(slabs.position):
@@ -162,7 +162,7 @@ class PartitionedHamiltonian(AbstractSeparableHamiltonian):
 
 
 def partitioned(
-    H: LatticeHamiltonian | NetworkHamiltonian, mesh: Mesh, *, axis: str = "nodes"
+    H: AbstractHamiltonian, mesh: Mesh, *, axis: str = "nodes"
 ) -> PartitionedHamiltonian:
     """`H` with its nodes spread over the devices along `axis` of `mesh`.
 

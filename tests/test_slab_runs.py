@@ -1,0 +1,88 @@
+"""A network on eight devices, and on processes of their own, runs as it does on one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import physsim
+from physsim import ExactReversal, StormerVerlet
+
+from .device_process import on_devices, on_hosts
+from .slab_lattices import chain, repelling, shuffled_ladder, start, torus
+from .test_ensemble_devices import free_port
+
+STEPS = 60
+SYSTEMS = {
+    # None of them divides by eight devices; the last slabs of the first are empty.
+    "chain": lambda: chain(9),
+    "repelling": lambda: repelling(19),
+    "torus": lambda: torus(6, 5),
+    "ladder": lambda: shuffled_ladder(21),
+}
+
+
+def placed(H):
+    """(the system, from and to the order of its nodes) on all devices; on one, as it is."""
+    if jax.device_count() == 1:
+        return H, lambda y: y, lambda y: y
+    H = physsim.partitioned(H, jax.make_mesh((jax.device_count(),), ("nodes",)))
+    return H, H.scatter, H.gather
+
+
+def one_system(name):
+    H, scatter, gather = placed(SYSTEMS[name]())
+    n = len(SYSTEMS[name]().coordinates)
+    inputs = jnp.sin(jnp.arange(STEPS * len(H.input_names), dtype=float)).reshape(STEPS, -1)
+    options = {"dt": 0.05, "num_steps": STEPS, "save_every": 20, "inputs": inputs}
+    options |= {"inputs": None} if not H.input_names else {}
+    y0 = scatter(start(n))
+    plain = physsim.integrate(H, StormerVerlet(), y0, **options)
+    grid = ExactReversal(StormerVerlet())
+    run = physsim.integrate(H, grid, y0, **options)
+    echo = physsim.integrate(H, grid, run.final.reverse(), backward=True, **options)
+    states = {"plain": plain.ys.q, "grid": run.ys.q, "grid p": run.ys.p}
+    states |= {"first": jax.tree.map(lambda x: x[0], run.ys).q, "echo": echo.final.q}
+    found = {f"{name} {key}": np.asarray(gather(x)) for key, x in states.items()}
+    return found | {f"{name} energies": np.asarray(plain.energies)}
+
+
+def runs():
+    return {key: x for name in SYSTEMS for key, x in one_system(name).items()}
+
+
+def one_run():
+    return one_system("chain")
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return runs()
+
+
+def assert_same(alone, found):
+    for key, x in found.items():
+        np.testing.assert_allclose(x, alone[key], rtol=1e-12, atol=1e-12, err_msg=key)
+    for name in {key.split()[0] for key in found}:
+        # Sums keep their order across the cuts.
+        np.testing.assert_array_equal(found[f"{name} grid"], alone[f"{name} grid"], name)
+        np.testing.assert_array_equal(found[f"{name} grid p"], alone[f"{name} grid p"], name)
+        np.testing.assert_array_equal(found[f"{name} echo"], found[f"{name} first"], name)
+
+
+def test_a_chain_on_eight_devices(tmp_path):
+    assert_same(one_run(), on_devices(one_run, tmp_path, 8))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [3, 8])
+def test_devices(alone, tmp_path, devices):
+    assert_same(alone, on_devices(runs, tmp_path, devices))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hosts", [2, 4])
+def test_hosts(tmp_path, hosts):
+    alone = one_run()
+    for found in on_hosts(one_run, tmp_path, hosts, free_port()):
+        assert_same(alone, found)
