@@ -10,13 +10,13 @@ from ._networks import NETWORKS as NETWORKS
 from ._networks import AlmostLinearRNN as AlmostLinearRNN
 from ._networks import ShallowPLRNN as ShallowPLRNN
 from ._networks import ShallowTanhRNN as ShallowTanhRNN
-from ._networks import regressed as regressed
 from ._prediction import map_lyapunov_exponent as map_lyapunov_exponent
 from ._prediction import prediction_error as prediction_error
 from ._series import Series as Series
 from ._series import generate as generate
 from ._spectra import power_spectra as power_spectra
 from ._spectra import spectral_distance as spectral_distance
+from ._start import regressed as regressed
 from ._systems import SYSTEMS as SYSTEMS
 from ._systems import AbstractSystem as AbstractSystem
 from ._systems import BurstingNeuron as BurstingNeuron

@@ -9,8 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-_RIDGE = 1e-6
-
 
 def _uniform(rng, shape, size: int) -> Array:
     return jnp.asarray(rng.uniform(-1, 1, size=shape) / size**0.5)
@@ -46,28 +44,6 @@ class ShallowPLRNN(eqx.Module):
 
     def __call__(self, z, x):
         return self.A * z + self.W1 @ self.features(z) + self.h1
-
-
-def regressed(
-    network: "ShallowPLRNN | ShallowTanhRNN", values: Float[np.ndarray, "T M"], seed: int
-) -> "ShallowPLRNN | ShallowTanhRNN":
-    """The network with kinks spread over the data, and W1, h1 of the least squares from each
-    measured state to the next: where training starts from when all states are measured."""
-    rng = np.random.default_rng([seed, 64])
-    units, states = network.W2.shape
-    W2 = rng.normal(size=(units, states))
-    W2 = W2 / np.linalg.norm(W2, axis=1, keepdims=True)
-    h2 = rng.choice([-1.0, 1.0], size=units) * rng.uniform(0.5, 2.5, size=units)
-    A = np.full(states, 0.95)
-    placed = eqx.tree_at(
-        lambda n: (n.A, n.W2, n.h2), network, tuple(jnp.asarray(x) for x in (A, W2, h2))
-    )
-    features = np.asarray(jax.vmap(placed.features)(jnp.asarray(values[:-1])))
-    rows = np.column_stack([features, np.ones(len(features))])
-    ridge = _RIDGE * len(rows) * np.eye(units + 1)
-    found = np.linalg.solve(rows.T @ rows + ridge, rows.T @ (values[1:] - A * values[:-1]))
-    W1, h1 = jnp.asarray(found[:-1].T), jnp.asarray(found[-1])
-    return eqx.tree_at(lambda n: (n.W1, n.h1), placed, (W1, h1))
 
 
 @final

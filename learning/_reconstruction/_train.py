@@ -17,7 +17,7 @@ from physsim import DivergenceError, progress_bar
 from .._checkpoint import Checkpoint
 from .._gtf import AbstractAlpha, FixedAlpha, jacobian_norms
 from .._parallel import AbstractTrajectorySolver
-from ._evaluate import Evaluation, evaluate
+from ._evaluate import distances
 from ._forced_model import AbstractReconstruction
 from ._series import Series
 
@@ -35,7 +35,7 @@ class ReconstructionState(eqx.Module):
     losses: Float[np.ndarray, " updates"]
     alphas: Float[np.ndarray, " updates"]
     judged: Float[np.ndarray, "judgements 3"]
-    """(update, D_stsp, D_H) on the series learned from."""
+    """(update, D_stsp, D_H) on what is held out."""
     seconds: Float[np.ndarray, ""]
 
     @property
@@ -54,16 +54,20 @@ class Training(NamedTuple):
     seed: int = 0
     jitter: float = 0.0
     """Gaussian noise put on the windows, in standard deviations, fresh in each update."""
+    held_out: float = 0.2
+    """The last share of the series, which is not learned from and chooses the model."""
 
     def check(self, series: Series) -> None:
         """`ValueError` for counts that make no sense or a series that is too short."""
         counts = (self.updates, self.length, self.batch, self.judge_every)
         if min(counts) < 1 or self.jitter < 0:
             raise ValueError(f"updates, length, batch and judge_every must be at least 1: {self}")
-        if len(series) <= self.length:
+        if not 0 < self.held_out < 1:
+            raise ValueError(f"a share between 0 and 1 must be held out, got {self.held_out}")
+        if round((1 - self.held_out) * len(series)) <= self.length:
             raise ValueError(
-                f"windows of {self.length} steps out of {len(series)} samples: shorten the "
-                "windows or measure longer"
+                f"windows of {self.length} steps out of {len(series)} samples, "
+                f"{self.held_out:.3g} of which are held out: shorten the windows or measure longer"
             )
 
 
@@ -92,9 +96,9 @@ def reconstruct(
     """Minimise the mean square of (measured - observed) along forced runs over windows.
 
     Every `judge_every` updates the model runs free, and the parameters with the least D_stsp
-    from the series are kept. `alpha` (default: fixed at 0.1) says how strongly runs are forced,
-    `solver` how they are found, `optimiser` (any of optax) defaults to RAdam at 1e-3.
-    `checkpoint` keeps the state and may start from it, bit for bit.
+    from the part of the series that is held out are kept. `alpha` (default: fixed at 0.1) says
+    how strongly runs are forced, `solver` how they are found, `optimiser` (any of optax) defaults
+    to RAdam at 1e-3. `checkpoint` keeps the state and may start from it, bit for bit.
 
     Raises `ValueError` for a series too short, `DivergenceError` where no window's loss is
     finite, `CheckpointError` for a checkpoint that can't be used.
@@ -107,8 +111,9 @@ def reconstruct(
     if checkpoint is not None and checkpoint.resume:
         kept, origin = checkpoint.load(state)
         state = state if kept is None else kept
-    values = jnp.asarray(series.values, jax.tree.leaves(arrays)[0].dtype)
-    context = _Context(rest, values, training, alpha, solver, optimiser, series)
+    learned, held_out = series.split(1 - training.held_out)
+    values = jnp.asarray(learned.values, jax.tree.leaves(arrays)[0].dtype)
+    context = _Context(rest, values, training, alpha, solver, optimiser, held_out)
     bar = progress_bar("reconstructing", training.updates)
     interrupted = False
     with bar if progress else nullcontext(lambda *_, **__: None) as advance:
@@ -146,7 +151,7 @@ class _Context(NamedTuple):
     alpha: AbstractAlpha
     solver: AbstractTrajectorySolver | None
     optimiser: Any
-    series: Series
+    held_out: Series
 
     def advance(self, state: ReconstructionState) -> ReconstructionState:
         """The state after one update, judged where it is time to."""
@@ -165,11 +170,10 @@ class _Context(NamedTuple):
             )
         best, best_arrays, judged = state.best, state.best_arrays, state.judged
         if (state.step + 1) % self.training.judge_every == 0:
-            found = self._judge(arrays)
-            row = (state.step + 1, found.divergence, found.spectral)
-            judged = np.vstack([judged, row])
-            if found.divergence < float(best) or not np.isfinite(float(best)):
-                best, best_arrays = np.asarray(found.divergence), arrays
+            divergence, spectral = distances(eqx.combine(arrays, self.rest), self.held_out)
+            judged = np.vstack([judged, (state.step + 1, divergence, spectral)])
+            if divergence < float(best) or not np.isfinite(float(best)):
+                best, best_arrays = np.asarray(divergence), arrays
         elif not np.isfinite(float(best)):
             best_arrays = arrays
         seconds = np.asarray(float(state.seconds) + time.perf_counter() - started)
@@ -185,7 +189,7 @@ class _Context(NamedTuple):
         index = starts[:, None] + np.arange(training.length + 1)[None]
         windows = self.values[jnp.asarray(index)]
         if training.jitter:
-            noise = rng.normal(size=windows.shape) * self.series.values.std(axis=0)
+            noise = rng.normal(size=windows.shape) * np.asarray(self.values).std(axis=0)
             windows = windows + training.jitter * jnp.asarray(noise, windows.dtype)
         return windows
 
@@ -195,10 +199,6 @@ class _Context(NamedTuple):
             alpha = jnp.asarray(state.alpha, windows.dtype)
             growth = float(_growth(state.arrays, self.rest, windows, alpha, self.solver))
         return float(self.alpha.next(float(state.alpha), state.step, growth))
-
-    def _judge(self, arrays) -> Evaluation:
-        reconstruction = eqx.combine(arrays, self.rest)
-        return evaluate(reconstruction, self.series, exponent=False, predictions=())
 
 
 @eqx.filter_jit

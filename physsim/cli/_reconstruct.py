@@ -80,16 +80,20 @@ def _one(plan, folder: Path, label: str, resume: bool) -> dict[str, Any]:
     options = plan.training
     series, test = make_series(plan)
     counts = {
-        k: options[k] for k in ("updates", "length", "batch", "judge_every", "seed", "jitter")
+        k: options[k]
+        for k in ("updates", "length", "batch", "judge_every", "seed", "jitter", "held_out")
     }
+    training = learning.Training(**counts)
+    training.check(series)
+    learned, _ = series.split(1 - training.held_out)
     owner = hashlib.sha256(f"{plan.text}{options['seed']}".encode()).hexdigest()
     checkpoint = learning.Checkpoint(
         folder / f"{label}.checkpoint", 500, resume, {"the task": owner}
     )
     found = learning.reconstruct(
-        make_reconstruction(plan, series),
+        make_reconstruction(plan, learned),
         series,
-        learning.Training(**counts),
+        training,
         alpha=make_alpha(plan),
         solver=make_solver(plan),
         optimiser=make_rates(plan),

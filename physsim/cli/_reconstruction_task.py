@@ -38,6 +38,7 @@ _TRAINING = {
     "last_rate": Key(_REAL, 2e-5),
     "judge_every": Key((int,), 500, 1),
     "jitter": Key(_REAL, 0.0, 0),
+    "held_out": Key(_REAL, 0.2, 0),
     "seed": Key((int,), 0, 0),
     "solver": Key((str,), "default"),
     "window": Key((int,), 100, 1),
