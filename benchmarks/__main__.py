@@ -17,7 +17,7 @@ from . import report  # noqa: E402
 
 PARTS = (
     "speed", "compiling", "work_precision", "drift", "overhead", "echo", "exactness", "transients",
-    "stages", "tolerances", "hssm", "long_memory", "parallel",
+    "stages", "tolerances", "hssm", "long_memory", "parallel", "reconstruction", "halo",
 )  # fmt: skip
 
 
