@@ -73,4 +73,6 @@ def test_bad_arguments():
     H, mesh = duffing_chain(2).H, jax.make_mesh((1,), ("any",))
     y0 = PhaseState(jnp.ones(3), jnp.zeros(3))
     with pytest.raises(ValueError, match=r"y0 must have shape \(batch, n\)"):
-        physsim.integrate(H, physsim.StormerVerlet(), y0, dt=0.1, num_steps=2, mesh=mesh)
+        physsim.integrate(
+            H, physsim.StormerVerlet(), y0, dt=0.1, num_steps=2, inputs=jnp.zeros((2, 1)), mesh=mesh
+        )

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ._curves import save_curves
 from ._files import console, find_input, output_folder, save_figure, save_json
+from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, is_first, join
 from ._main import app
 from ._options import Out
 from ._record import save_record
@@ -31,11 +32,16 @@ def learn(
         bool, typer.Option("--resume", help="Go on from the checkpoint in the results' folder.")
     ] = False,
     out: Out = "out",
+    coordinator: Coordinator = None,
+    hosts: Hosts = None,
+    process_id: ProcessId = None,
+    wait: Wait = WAIT,
 ) -> None:
     """Train component values: on a waveform, a frequency response, or classes of signals.
 
     Ctrl-C stops early and keeps the best values so far; `--resume` goes on, bit for bit, also
-    after a crash. Every update is a line of `<task>_metrics.jsonl`.
+    after a crash. Every update is a line of `<task>_metrics.jsonl`. Of many runs, each device takes
+    its part; on several hosts, run the same command on each, with one folder for results.
 
     Examples:
 
@@ -60,6 +66,7 @@ def learn(
 
     docs/learning.md lists all keys; the bundled tasks are commented.
     """
+    mesh = join(locals())
     folder = output_folder(Path(out))
     plan = read_task(task)
     if method is not None:
@@ -68,27 +75,29 @@ def learn(
         plan = replace(plan, gradient=plan.gradient | {"method": method})
     if seed is not None:
         plan = replace(plan, seed=seed)
-    results = _train_all(plan, folder, find_input(task).stem, seeds, resume)
+    results = _train_all(plan, folder, find_input(task).stem, seeds, resume, mesh)
     if any(figures["interrupted"] for figures in results):
         console.print("interrupted; the best values so far were kept", style="yellow")
         raise typer.Exit(130)
 
 
-def _train_all(task: Task, folder: Path, stem: str, seeds: int, resume: bool) -> list[dict]:
+def _train_all(
+    task: Task, folder: Path, stem: str, seeds: int, resume: bool, mesh: Any
+) -> list[dict]:
     """The figures of each seed's training, written as they come."""
     from ._training import Run, Trainer
 
-    trainer, results = Trainer(task), []
+    trainer, results = Trainer(task, mesh), []
     name = task.gradient["method"]
     for seed in range(task.seed, task.seed + seeds):
         label = stem if seeds == 1 else f"{stem}_{name}_{seed}"
         trained = trainer.run(Run(seed, folder, label, resume))
         if trained.fit.origin:
             console.print(trained.fit.origin)
-        results.append(write_results(trained, folder, label))
+        results.append(write_results(trained, folder, label) if is_first() else trained.figures())
         if results[-1]["interrupted"]:
             break
-    if seeds > 1:
+    if seeds > 1 and is_first():
         write_summary(results, folder / f"{stem}_{name}_seeds.json", f"{stem}, {name}")
     return results
 

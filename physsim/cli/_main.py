@@ -1,5 +1,6 @@
 """Entry point: sets JAX up, then turns expected errors into one line and exit code 2."""
 
+import os
 import sys
 import warnings
 from importlib.metadata import version
@@ -53,8 +54,35 @@ def main() -> None:
     try:
         _run()
     except (ValueError, ArithmeticError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        _leave(f"error: {_reason(error)}", 2)
+    except RuntimeError as error:
+        if _reason(error) is error:
+            raise
+        _leave(f"error: {_reason(error)}", 2)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
+        _leave("interrupted", 130)
+
+
+def _reason(error: Exception) -> object:
+    """`error`, or what it means where another process was lost."""
+    import jax
+
+    lost = isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error)
+    if not (lost and jax.distributed.is_initialized()):
+        return error
+    return (
+        f"process {jax.process_index()} lost another one ({str(error).splitlines()[0]}). Training "
+        "goes on from its last checkpoint with --resume, on any number of devices"
+    )
+
+
+def _leave(message: str, code: int) -> None:
+    sys.stderr.write(f"{message}\n")
+    import jax
+
+    if jax.distributed.is_initialized():
+        # JAX's way out would wait for the others, which wait for this one.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

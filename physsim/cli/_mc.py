@@ -13,12 +13,15 @@ from scipy.stats import binomtest, norm
 
 from ._analysis import save_csv, si
 from ._files import console, load_circuit, output_folder, save_figure, save_json
+from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_circuit, is_first, join
 from ._main import app
 from ._options import Netlist, OptionalIntegrator, Out, integrator, quantity
 from ._waveform_figures import HELP, parse_figure
 
 _LEVEL = 0.95
 _SHOWN = 12
+_WRITTEN = 100_000
+_QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 
 
 @app.command(rich_help_panel="Circuits")
@@ -37,11 +40,16 @@ def mc(
     dt: Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")] = None,
     integrator_name: OptionalIntegrator = None,
     out: Out = "out",
+    coordinator: Coordinator = None,
+    hosts: Hosts = None,
+    process_id: ProcessId = None,
+    wait: Wait = WAIT,
 ) -> None:
     """Monte Carlo over component tolerances: the spread of a figure, and the yield.
 
     Beside what the samples say stands what the derivatives at the nominal values predict, and
-    which components the spread comes from.
+    which components the spread comes from. Samples are spread over all devices, and over several
+    hosts: run the same command on each.
 
     Examples:
 
@@ -51,8 +59,10 @@ def mc(
     """
     import circuits
 
+    mesh = join(locals())
     folder = output_folder(Path(out))
     circuit = load_circuit(netlist)
+    check_circuit(circuit)
     wanted = parse_figure(figure)
     for name in wanted.quantities:
         circuit.readout(name)
@@ -63,21 +73,27 @@ def mc(
     if not limits[0] < limits[1]:
         raise ValueError(f"--low {low} has to be below --high {high}")
     given = _tolerances(tolerance) if tolerance else None
-    with console.status(f"{samples} runs ..."):
-        found = circuits.monte_carlo(
-            circuit, wanted.quantities, wanted.measure,
-            samples=samples, seed=seed, tolerances=given, limits=limits,
-            t_end=quantity(t_end, "--t-end"), dt=quantity(dt, "--dt"),
-            solver=None if integrator_name is None else integrator(integrator_name),
-        )  # fmt: skip
+    found = circuits.monte_carlo(
+        circuit, wanted.quantities, wanted.measure,
+        samples=samples, seed=seed, tolerances=given, limits=limits,
+        t_end=quantity(t_end, "--t-end"), dt=quantity(dt, "--dt"),
+        solver=None if integrator_name is None else integrator(integrator_name),
+        mesh=mesh, progress=True,
+    )  # fmt: skip
     console.print(circuit.netlist.title)
-    figures = _summary(found, samples)
+    # What is of all samples, every process has to ask for.
+    figures, each = _summary(found, samples), found.figures
+    if not is_first():
+        return
     console.print(_table(wanted, found, figures))
     console.print(_sources_of_spread(found))
     stem = netlist.stem
-    save_figure(_plot(wanted, found, limits), folder / f"{stem}_mc.png")
-    columns = dict(zip(found.names, found.values.T, strict=True))
-    save_csv({**columns, wanted.text: found.figures}, folder / f"{stem}_mc.csv")
+    save_figure(_plot(wanted, found, each), folder / f"{stem}_mc.png")
+    values = found.draws.table(np.arange(min(samples, _WRITTEN)))
+    columns = dict(zip(found.names, values.T, strict=True))
+    save_csv({**columns, wanted.text: each[:_WRITTEN]}, folder / f"{stem}_mc.csv")
+    if samples > _WRITTEN:
+        console.print(f"           the first {_WRITTEN} of {samples} samples")
     save_json(figures, folder / f"{stem}_mc.json")
 
 
@@ -97,15 +113,16 @@ def _tolerances(texts: list[str]) -> dict[str, float]:
 
 def _summary(found, samples: int) -> dict:
     low, high = found.limits
-    good = int(np.sum((found.figures >= low) & (found.figures <= high)))
+    good = found.found.within(low, high)
     interval = binomtest(good, samples).proportion_ci(_LEVEL, "exact")
     return {
         "samples": samples,
         "nominal": found.nominal,
-        "mean": float(found.figures.mean()),
-        "deviation": float(found.figures.std(ddof=1)),
+        "mean": found.found.mean,
+        "deviation": found.found.deviation,
+        "quantiles": {str(q): found.found.quantile(q) for q in _QUANTILES},
         "predicted_deviation": found.predicted_deviation,
-        "yield": found.yield_,
+        "yield": good / samples,
         "yield_interval": [float(interval.low), float(interval.high)],
         "predicted_yield": found.predicted_yield,
     }
@@ -118,13 +135,14 @@ def _table(wanted, found, figures) -> Table:
     table.add_row("mean", si(figures["mean"], wanted.unit, 6), si(found.nominal, wanted.unit, 6))
     deviations = (figures["deviation"], figures["predicted_deviation"])
     table.add_row("standard deviation", *(si(x, wanted.unit) for x in deviations))
-    least, most = (si(float(x), wanted.unit) for x in (found.figures.min(), found.figures.max()))
+    least, low, _, high, most = (si(x, wanted.unit) for x in figures["quantiles"].values())
     table.add_row("range", f"{least} to {most}", "")
+    table.add_row("5 % to 95 %", f"{low} to {high}", "")
     if np.isfinite(found.limits).any():
         low, high = figures["yield_interval"]
         table.add_row(
             "yield",
-            f"{100 * found.yield_:.1f} %",
+            f"{100 * figures['yield']:.1f} %",
             f"{100 * found.predicted_yield:.1f} %",
         )
         table.add_row("95 % interval", f"{100 * low:.1f} to {100 * high:.1f} %", "")
@@ -145,10 +163,10 @@ def _sources_of_spread(found) -> Table:
     return table
 
 
-def _plot(wanted, found, limits) -> Picture:
+def _plot(wanted, found, x) -> Picture:
     from physsim.plotting import ABOVE, COLOURS, style
 
-    x, sigma = found.figures, found.predicted_deviation
+    sigma = found.predicted_deviation
     with style():
         picture = Picture(figsize=(7, 4.5))
         axis = picture.subplots()
@@ -158,7 +176,7 @@ def _plot(wanted, found, limits) -> Picture:
             fine = np.linspace(bins[0], bins[-1], 400)
             density = norm.pdf(fine, found.nominal, sigma) * len(x) * (bins[1] - bins[0])
             axis.plot(fine, density, color=COLOURS[1], label="predicted from derivatives")
-        for limit in limits:
+        for limit in found.limits:
             if math.isfinite(limit):
                 axis.axvline(limit, color="black", linestyle="--", linewidth=1)
         axis.set_xlabel(wanted.text.replace("$", r"\$"))

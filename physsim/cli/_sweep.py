@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ._analysis import VALUE_UNITS, quantities, save_csv, si, unit_of, value_unit
 from ._files import console, load_circuit, output_folder, save_figure
+from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_circuit, is_first, join
 from ._main import app
 from ._options import Measure, Netlist, Node, OptionalIntegrator, Out, integrator, quantity
 from ._waveform_figures import HELP, parse_figure
@@ -37,8 +38,14 @@ def sweep(
     dt: Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")] = None,
     integrator_name: OptionalIntegrator = None,
     out: Out = "out",
+    coordinator: Coordinator = None,
+    hosts: Hosts = None,
+    process_id: ProcessId = None,
+    wait: Wait = WAIT,
 ) -> None:
     """Run a circuit for a list of component values: waveforms, or a figure over the value.
+
+    Runs are spread over all devices, and over several hosts: run the same command on each.
 
     Examples:
 
@@ -48,20 +55,24 @@ def sweep(
     """
     import circuits
 
+    mesh = join(locals())
     folder = output_folder(Path(out))
     circuit = load_circuit(netlist)
+    check_circuit(circuit)
     columns = dict(_column(circuit, text) for text in vary)
     wanted = None if figure is None else parse_figure(figure)
     names = quantities(circuit, node, wanted.quantities if wanted else measure)
     if wanted and (node or measure):
         raise ValueError("--figure names its own waveforms: leave --node and --measure out")
     count = len(next(iter(columns.values())))
-    with console.status(f"{count} runs ..."):
-        waves = circuits.sweep(
-            circuit, columns, names,
-            t_end=quantity(t_end, "--t-end"), dt=quantity(dt, "--dt"),
-            solver=None if integrator_name is None else integrator(integrator_name),
-        )  # fmt: skip
+    waves = circuits.sweep(
+        circuit, columns, names,
+        t_end=quantity(t_end, "--t-end"), dt=quantity(dt, "--dt"),
+        solver=None if integrator_name is None else integrator(integrator_name),
+        mesh=mesh, progress=True,
+    )  # fmt: skip
+    if not is_first():
+        return
     console.print(circuit.netlist.title)
     stem = f"{netlist.stem}_sweep"
     if wanted is None:

@@ -1,7 +1,6 @@
 """From a task to what it learned."""
 
-import hashlib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import learning
 from circuits import Circuit
 
+from ._digest import digest, digest_of_netlist
 from ._files import load_circuit
 from ._goals import GOALS, AbstractGoal
 from ._optimiser import make_optimiser, make_schedule
@@ -61,8 +61,8 @@ class Run:
 class Trainer:
     """A task made ready: parts that several runs share, so that each is compiled once."""
 
-    def __init__(self, task: Task):
-        self.task = task
+    def __init__(self, task: Task, mesh: Any = None):
+        self.task, self.mesh = task, mesh
         self.method = task.method()
         task.solver()
         self.optimiser = make_optimiser(task.optimiser)
@@ -86,6 +86,7 @@ class Trainer:
             goal.cost,
             **self._data(goal),
             **self._options(),
+            mesh=self._mesh(goal),
             **files,
             method=self.method,
             optimiser=self.optimiser,
@@ -116,6 +117,18 @@ class Trainer:
             goal.cost, data["dt"], data["num_steps"], shared,
         )  # fmt: skip
         return objective, data["samples"]
+
+    def _mesh(self, goal: AbstractGoal) -> Any:
+        """The devices that share the samples. `ValueError` where hosts have nothing to share."""
+        import jax
+
+        if goal.samples is not None:
+            return self.mesh
+        if jax.process_count() > 1:
+            raise ValueError(
+                f"{self.task.path}: the task has one run, which hosts can't share; train it on one"
+            )
+        return None
 
     def _data(self, goal: AbstractGoal) -> dict[str, Any]:
         """What is run: shared by all samples, or each sample's own."""
@@ -208,34 +221,17 @@ def listed(names: list[str], most: int = 8) -> str:
 def belongs_to(task: Task, circuit: Circuit, goal: AbstractGoal, seed: int) -> dict[str, str]:
     """What a training is made of; a checkpoint of anything else is another training's."""
     plain = replace(task, path=Path(task.path.name), netlist=Path(task.netlist.name))
-    netlist = circuit.netlist
-    starts = sorted((node, value) for node, (value, _) in netlist.initial_voltages.items())
     samples = [goal.targets, goal.samples, goal.judges]
     return {
-        "task": _digest(repr(plain)),
-        "netlist": _digest(repr([_placeless(e) for e in netlist.elements]), repr(starts)),
-        "data": _digest(*_bytes(samples)),
+        "task": digest(repr(plain)),
+        "netlist": digest_of_netlist(circuit.netlist),
+        "data": digest(*_bytes(samples)),
         "seed": str(seed),
         "physsim": version("physsim-echo"),
     }
-
-
-def _placeless(element) -> list[Any]:
-    """What an element is, wherever its file lies."""
-    from circuits import Location
-
-    values = [getattr(element, field.name) for field in fields(element)]
-    return [x for x in values if not isinstance(x, Location)]
 
 
 def _bytes(tree) -> list[bytes]:
     import jax
 
     return [np.asarray(x).tobytes() for x in jax.tree.leaves(tree) if hasattr(x, "shape")]
-
-
-def _digest(*parts: str | bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part if isinstance(part, bytes) else part.encode())
-    return digest.hexdigest()[:16]
