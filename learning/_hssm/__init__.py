@@ -1,5 +1,7 @@
 """Hamiltonian state-space models: recurrent units, stacks of them, sweeps that train them."""
 
+from ._batch_statistics import of_batches as of_batches
+from ._batch_statistics import settled as settled
 from ._block import Block as Block
 from ._block import make_projection as make_projection
 from ._fit import Epoch as Epoch
@@ -16,6 +18,11 @@ from ._nonlinear import NonlinearHRU as NonlinearHRU
 from ._nonlinear import SaturatingOscillators as SaturatingOscillators
 from ._nonlinear import log_cosh as log_cosh
 from ._nonlinear import make_nonlinear_hru as make_nonlinear_hru
+from ._norm import AbstractNorm as AbstractNorm
+from ._norm import BatchNorm as BatchNorm
+from ._norm import LayerNorm as LayerNorm
+from ._norm import batch_norm as batch_norm
+from ._norm import layer_norm as layer_norm
 from ._recurrence import parallel_states as parallel_states
 from ._recurrence import run_core as run_core
 from ._stack import Reading as Reading

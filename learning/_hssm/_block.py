@@ -1,10 +1,11 @@
 """A block of a stack: norm, unit, norm, GELU, gated linear unit, skip; channels first.
 
-All of it but the unit's core is pointwise in time. Signals have shape [channels, *batch], where
-*batch is (time, series) or anything else.
+All of it but the unit's core, and norms over a batch, is pointwise in time. Signals have shape
+[channels, *batch], where *batch is (time, series) or anything else.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple, final
 
 import equinox as eqx
@@ -12,22 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PRNGKeyArray
 
+from ._norm import AbstractNorm, layer_norm
 from ._unit import AbstractHRU, Projection, along
-
-_SMALL = 1e-5
-
-
-@final
-class LayerNorm(eqx.Module):
-    """Mean 0 and variance 1 over the channels at each time, then scaled and shifted."""
-
-    scale: Float[Array, " H"]
-    shift: Float[Array, " H"]
-
-    def __call__(self, u: Inexact[Array, "H *batch"]) -> Inexact[Array, "H *batch"]:
-        centred = u - jnp.mean(u, 0, keepdims=True)
-        size = jax.lax.rsqrt(jnp.mean(centred**2, 0, keepdims=True) + _SMALL)
-        return along(self.scale, u) * (centred * size) + along(self.shift, u)
 
 
 class Keep(NamedTuple):
@@ -48,8 +35,8 @@ class Block(eqx.Module):
     outputs.
     """
 
-    norm: LayerNorm
-    read_norm: LayerNorm
+    norm: AbstractNorm
+    read_norm: AbstractNorm
     unit: AbstractHRU
     C: Float[Array, "H n"]
     D: Float[Array, " H"]
@@ -60,6 +47,10 @@ class Block(eqx.Module):
         v = self.norm(u)
         return v, self.unit.projection(v)
 
+    def read(self, q: Inexact[Array, "n *batch"], v: Inexact[Array, "H *batch"]) -> Array:
+        """C q + D v."""
+        return jnp.tensordot(self.C, q, 1) + along(self.D, v) * v
+
     def leave(
         self,
         q: Inexact[Array, "n *batch"],
@@ -68,8 +59,7 @@ class Block(eqx.Module):
         keep: Keep | None = None,
     ) -> Inexact[Array, "H *batch"]:
         """The block's output."""
-        read = jnp.tensordot(self.C, q, 1) + along(self.D, v) * v
-        mixed = jax.nn.gelu(self.read_norm(read))
+        mixed = jax.nn.gelu(self.read_norm(self.read(q, v)))
         value, gate = jnp.split(self.gate(_kept(mixed, keep, 0)), 2)
         return u + _kept(value * jax.nn.sigmoid(gate), keep, 1)
 
@@ -78,13 +68,15 @@ def _kept(x, keep: Keep | None, which: int):
     return x if keep is None else x * jnp.expand_dims(keep[which], 1)
 
 
-def make_block(unit: AbstractHRU, *, key: PRNGKeyArray) -> Block:
+def make_block(
+    unit: AbstractHRU, *, key: PRNGKeyArray, norm: Callable[[int], AbstractNorm] = layer_norm
+) -> Block:
     """Random read-out and gate around `unit`, whose signals are the block's channels."""
     channels, modes = len(unit.input_names), len(unit.coordinates)
     read_key, skip_key, gate_key = jax.random.split(key, 3)
-    norms = [LayerNorm(jnp.ones(channels), jnp.zeros(channels)) for _ in range(2)]
     return Block(
-        *norms,
+        norm(channels),
+        norm(channels),
         unit,
         jax.random.normal(read_key, (channels, modes)) / math.sqrt(modes),
         jax.random.normal(skip_key, (channels,)),

@@ -18,6 +18,7 @@ from physsim import DivergenceError, progress_bar
 from .._checkpoint import Checkpoint
 from .._metrics import MetricsFile
 from .._series import SeriesData, Splits
+from ._batch_statistics import batch_norms, of_batches, settled
 from ._objective import AbstractGoal, Batch, goal_of, make_batch
 from ._stack import Stack
 from ._sweep import AbstractSweep
@@ -161,6 +162,7 @@ class Trainer(eqx.Module):
             raise DivergenceError(
                 "the loss or its gradient is not finite: lower the learning rate, or take float64"
             )
+        arrays = self.settle(arrays, splits.train, size)
         loss, score, _ = self.evaluate(arrays, splits.validation, size)
         seconds = time.perf_counter() - started
         row = np.array([number, np.mean(losses), loss, score, max(norms), seconds])
@@ -175,6 +177,15 @@ class Trainer(eqx.Module):
             np.asarray(0 if better else int(state.stale) + 1),
             np.vstack([state.history, row[None]]),
         )
+
+    def settle(self, arrays: Any, data: SeriesData, size: int) -> Any:
+        """Batch norms, if any, with the statistics of `data`."""
+        stack = eqx.combine(arrays, self.rest)
+        if not batch_norms(stack):
+            return arrays
+        cuts = (np.arange(at, min(at + size, len(data))) for at in range(0, len(data), size))
+        batches = (make_batch(data, index, len(index), _dtype(arrays)).x for index in cuts)
+        return eqx.filter(settled(stack, batches), eqx.is_inexact_array)
 
     def evaluate(self, arrays: Any, data: SeriesData, size: int) -> tuple[float, float, Any]:
         """(mean loss, mean score, predictions) without dropout."""
@@ -195,7 +206,7 @@ def _update(trainer: Trainer, arrays, memory, batch: Batch, key):
     """(the next arrays and memory, the loss, its gradient's norm)."""
 
     def loss(arrays):
-        stack = eqx.combine(arrays, trainer.rest)
+        stack = of_batches(eqx.combine(arrays, trainer.rest))
         outputs = trainer.sweep(stack, batch.x, trainer.goal.reading(batch), key=key)
         losses = trainer.goal.losses(outputs, batch)
         return jnp.sum(losses * batch.weights) / jnp.sum(batch.weights)
@@ -237,6 +248,11 @@ def _check_fit(stack: Stack, data: SeriesData) -> None:
         raise ValueError(
             f"the stack takes {takes} channels and gives {gives} outputs, but {data.name} has "
             f"{data.x.shape[1]} channels and needs {data.outputs} outputs"
+        )
+    if batch_norms(stack) and len(set(np.asarray(data.lengths).tolist())) > 1:
+        raise ValueError(
+            f"series of {data.name} differ in length, and norms over a batch would take their "
+            "padding for signal: take layer norms"
         )
 
 

@@ -1,5 +1,6 @@
 """A stack of blocks between an encoder and a decoder."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, final
 
 import equinox as eqx
@@ -10,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Inexact, Int, PRNGKeyArray
 from physsim import AbstractSolver, PhaseState, StormerVerlet
 
 from ._block import Block, Keep, make_block, make_projection
+from ._norm import AbstractNorm, layer_norm
 from ._unit import AbstractHRU, Projection
 
 Tree = TypeVar("Tree")
@@ -113,8 +115,11 @@ def make_stack(
     key: PRNGKeyArray,
     dropout: float = 0.0,
     solver: AbstractSolver | None = None,
+    norm: Callable[[int], AbstractNorm] = layer_norm,
 ) -> Stack:
     """A random stack; `unit(modes, signals, key=key)` makes a unit: `make_linear_hru`, ...
+
+    `norm(channels)` makes a norm: `layer_norm`, or `batch_norm`.
 
     Raises `ValueError` for sizes below 1.
     """
@@ -129,7 +134,7 @@ def make_stack(
     return Stack(
         # Offsets: a norm of weak signals alone would blow their noise up to the size of all else.
         make_projection(shape.signals, shape.hidden, key=keys[0], offset=1.0),
-        tuple(make_block(u, key=k) for u, k in blocks),
+        tuple(make_block(u, key=k, norm=norm) for u, k in blocks),
         make_projection(shape.hidden, shape.outputs, key=keys[1]),
         StormerVerlet() if solver is None else solver,
         dropout,

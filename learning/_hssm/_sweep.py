@@ -13,6 +13,7 @@ from physsim import AbstractSolver, PhaseState
 from .._echo_integrate import echo_integrate
 from .._rhel import ReversibleAdjoint
 from .._way_back import AbstractEcho
+from ._batch_statistics import batch_norms
 from ._fused import fused_features
 from ._recurrence import run_core
 from ._stack import Reading, Stack
@@ -121,4 +122,9 @@ class FusedSweep(AbstractSweep):
             raise ValueError(f"a chunk of {self.chunk} steps: it must be at least 1")
 
     def features(self, stack, x, reading, starts, keeps):
+        if any(norm.of_batch for norm in batch_norms(stack)):
+            raise ValueError(
+                "norms over a batch mix all times, and the fused sweep goes back step by step: "
+                "take layer norms, or LayerSweep()"
+            )
         return fused_features(stack, x, reading, starts, keeps, self.chunk)

@@ -12,6 +12,7 @@ from ._schema import Key, check_table, unknown
 
 METHODS = ("BPTT", "RHEL", "ReversibleAdjoint", "fused")
 UNITS = ("linear", "nonlinear")
+NORMS = ("layer", "batch")
 TASKS = ("adding", "recall", "copy", "phase", "heart_rate")
 PPG = "ppg_dalia"
 _UNITLESS = ("adding", "recall", "copy", "phase")
@@ -38,6 +39,7 @@ _TABLES = {
         "dense": Key((bool,), False),
         "dropout": Key((float,), 0.05, least=0),
         "step": Key((list,), []),
+        "norm": Key((str,), "layer"),
     },
     "gradient": {
         "method": Key((str,), "fused"),
@@ -131,8 +133,10 @@ class TrainConfig:
         exact = self.gradient["exact_reversal"]
         # Driven saturating modes are chaotic: in plain arithmetic long echoes miss their start.
         exact = m["unit"] == "nonlinear" if exact == "auto" else exact
+        norms = {"layer": learning.layer_norm, "batch": learning.batch_norm}
         stack = learning.make_stack(
-            shape, self._unit(), key=jax.random.key(seed), dropout=m["dropout"],
+            shape, self._unit(), norm=norms[m["norm"]],
+            key=jax.random.key(seed), dropout=m["dropout"],
             solver=physsim.ExactReversal(leapfrog, _BITS[precision]) if exact else leapfrog,
         )  # fmt: skip
         return learning.cast(stack, precision)
@@ -203,6 +207,7 @@ def _check(config: TrainConfig) -> None:
     path = config.path
     for table, key, known in (
         ("model", "unit", UNITS),
+        ("model", "norm", NORMS),
         ("gradient", "method", METHODS),
         ("data", "split", SPLITS),
         ("training", "optimiser", OPTIMISERS),
@@ -222,6 +227,11 @@ def _check(config: TrainConfig) -> None:
         raise ValueError(f"{path}: [training] learning_rate must be above 0 and at most 1")
     if not config.model["dropout"] < 1:
         raise ValueError(f"{path}: [model] dropout must be below 1")
+    if config.model["norm"] == "batch" and config.gradient["method"] == "fused":
+        raise ValueError(
+            f'{path}: [model] norm = "batch" mixes all times, and the fused sweep goes back step '
+            'by step: take method = "ReversibleAdjoint", or norm = "layer"'
+        )
     _check_data(config)
     _check_step(config)
     _check_unit(config)
