@@ -246,9 +246,9 @@ def loss(variables, solver, adjoint, steps=50):
     [
         (physsim.SRKN6b(), "held"),
         (physsim.Compensated(physsim.StormerVerlet()), "sampled"),
-        (physsim.ImplicitMidpoint(), "held"),
+        pytest.param(physsim.ImplicitMidpoint(), "held", marks=pytest.mark.slow),
         (physsim.KahanLi8(), "sampled"),
-        (physsim.Tao(), "held"),
+        pytest.param(physsim.Tao(), "held", marks=pytest.mark.slow),
         pytest.param(physsim.ABA864(), "sampled", marks=pytest.mark.slow),
     ],
     ids=lambda x: getattr(x, "name", x),
@@ -278,6 +278,7 @@ def temporary_bytes(steps, adjoint):
     return compiled.compiled.memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_run():
     adjoint = DiffraxReversibleAdjoint()
     assert temporary_bytes(1_000, adjoint) == temporary_bytes(10_000, adjoint)

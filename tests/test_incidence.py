@@ -20,6 +20,7 @@ def matrices(draw):
     return SignedIncidence(index[:, 0], index[:, 1], np.array(signs, int), (rows, columns))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20)
 @given(matrices(), st.sampled_from([(), (3,)]), st.integers(0, 2**31))
 def test_every_strategy_is_the_dense_product(matrix, batch, seed):

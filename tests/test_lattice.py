@@ -81,6 +81,7 @@ def strategies(parts):
 
 
 # Few sizes, since JAX compiles anew for each.
+@pytest.mark.slow
 @given(n=st.sampled_from([2, 3, 23]), seed=st.integers(0, 2**31), scale=st.floats(0.1, 3.0))
 @settings(max_examples=6, deadline=None)
 def test_chain_is_that_of_a_plain_energy(n, seed, scale):

@@ -67,6 +67,7 @@ def start(n, energy, seed):
     return PhaseState(jnp.zeros(n), jnp.asarray(p * np.sqrt(2 * n * energy / np.sum(p**2))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("inverse_temperature", "bound"), [(0.5, 0.05), (1.0, 0.1)])
 def test_exponent_of_the_fput_chain(inverse_temperature, bound):
     """Within 5 % at 1.86 a site; the theory, itself approximate, is 7 % low at 0.95.

@@ -24,7 +24,13 @@ def fastest_period(circuit):
     return 2 * math.pi / omega * circuit.scales.time
 
 
-@pytest.mark.parametrize("name", DECKS)
+_SLOW = ("gyrator", "link capacitors")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in _SLOW)) for name in DECKS],
+)
 def test_waveforms_agree(name):
     require_ngspice()
     deck = DECKS[name]

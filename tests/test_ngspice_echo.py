@@ -56,6 +56,7 @@ def mean_square(circuit, stop):
     return half_square(1 / (circuit.scales.voltage**2 * stop))
 
 
+@pytest.mark.slow
 def test_the_linear_echo_of_two_tanks_is_right_at_any_epsilon(run, tmp_path):
     """From the command line: both gradients, the decks and the recipe."""
     require_ngspice()
@@ -88,6 +89,7 @@ def test_eight_tanks_within_one_per_cent_of_the_continuous_adjoint():
     assert found.echoes[1e-2].retraced <= 1e-4
 
 
+@pytest.mark.slow
 def test_the_error_of_a_junction_chain_falls_with_epsilon_squared():
     require_ngspice()
     circuit = circuits.load(physsim_library("junction_chain.cir"))

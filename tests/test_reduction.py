@@ -116,6 +116,7 @@ def library(name):
     return physsim_library(name)
 
 
+@pytest.mark.slow
 def test_energy_is_that_of_the_textbook():
     """H in SI against v, i and phase of each element."""
     circuit = circuits.load(library("junction_chain.cir"))

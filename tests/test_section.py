@@ -200,6 +200,7 @@ def test_a_strobe_is_an_event():
     np.testing.assert_allclose(found.ys.q[:, 0], 1.0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_first_crossing_and_its_derivatives():
     H, y0 = oscillator(), state([1.0], [0.0])
     options = {"dt": 0.05, "num_steps": 100, "direction": -1}

@@ -92,6 +92,7 @@ def rc(tau, end=40.0):
     return circuits.loads(f"rc\nC1 out 0 1u ic=1\nR1 out 0 {float(tau) / 1e-6}\n.tran 1 {end}\n")
 
 
+@pytest.mark.slow
 def test_an_rc_section_is_a_leaky_integrator():
     """x' = x + alpha (V - x) with 1 - alpha = exp(-h / tau), state for state."""
     tau, h, level = 3e-3, 1e-3, 0.6
