@@ -18,6 +18,7 @@ from . import report  # noqa: E402
 PARTS = (
     "speed", "compiling", "work_precision", "drift", "overhead", "echo", "exactness", "transients",
     "stages", "tolerances", "hssm", "long_memory", "parallel", "reconstruction", "halo",
+    "devices",
 )  # fmt: skip
 
 

@@ -51,6 +51,16 @@ def test_divergence_of_uniform_states():
     assert found > 3
 
 
+def test_divergence_of_runs_that_left():
+    """Farther than a run that stands still, and the farther the more of it left."""
+    x = rng.normal(size=(3000, 2))
+    still = np.broadcast_to(x[:1], x.shape)
+    half = np.where(np.arange(3000)[:, None] < 1500, x, 1e3)
+    left, stays = (learning.state_space_divergence(x, y) for y in (x + 1e3, still))
+    assert left > stays > 3
+    assert learning.state_space_divergence(x, half) > 0.6
+
+
 def test_divergence_does_not_depend_on_units(lorenz):
     same, _, other = lorenz
     scaled = [3e-9 * x + 7e-9 for x in (same, other)]

@@ -152,6 +152,20 @@ def test_start_explains_single_steps():
     np.testing.assert_array_equal(one.W1, two.W1)
 
 
+def test_hidden_states_start_as_low_passes(series):
+    """Of 600 samples: with a time constant of 30, and driven by the first channel."""
+    values = series.values
+    network = learning.regressed(learning.ShallowPLRNN.draw(3, 40, 0), values, 0)
+    kept = 1 - 1 / 30
+    assert float(network.A[2]) == pytest.approx(kept, rel=1e-12)
+    slow = [0.0]
+    for x in values[:-1, 0]:
+        slow.append(kept * slow[-1] + (1 - kept) * x)
+    states = np.column_stack([values, np.asarray(slow) / np.std(slow)])[100:]
+    ahead = jax.vmap(lambda z: network(z, None))(jnp.asarray(states[:-1]))
+    np.testing.assert_allclose(ahead, states[1:], atol=0.02)
+
+
 def test_alpha_is_estimated_along(series):
     rule = learning.EstimatedAlpha(first=0.05, every=4)
     found = trained(series, training=TRAINING._replace(updates=5), alpha=rule)
@@ -242,6 +256,10 @@ def test_command_writes_figures_model_and_plot(run, tmp_path):
             "either",
         ),
         (TASK.replace("lpha", "lfa").format(kind="tanh", alfa=0.1), "did you mean 'alpha'"),
+        (
+            TASK.replace("[model]", 'channels = ["c"]\n[model]').format(kind="tanh", alpha=0.1),
+            "unknown channel 'c'",
+        ),
         (TASK.replace("s.csv", "none.csv").format(kind="tanh", alpha=0.1), "no such file"),
     ],
 )

@@ -22,9 +22,9 @@ def state_space_divergence(
 
     Up to 5 dimensions from histograms of `bins` bins each, from the measured minimum - 0.1
     standard deviations to the maximum + 0.1, every bin's count raised by 1e-5; what is
-    generated outside counts as lost. From 6 dimensions on, where bins are empty, from Gaussian
-    mixtures (one Gaussian of unit variance, in units of the measured standard deviations, a
-    state), with 1000 states drawn by `seed`.
+    generated outside counts, but in no bin. From 6 dimensions on, where bins are empty, from
+    Gaussian mixtures (one Gaussian of unit variance, in units of the measured standard
+    deviations, a state), with 1000 states drawn by `seed`.
 
     Raises `ValueError` for series of different width, too short, constant or not finite.
     Source: Koppe et al., PLoS Comput. Biol. 15:e1007263 (2019); Brenner et al., ICML (2022).
@@ -42,9 +42,11 @@ def _binned_divergence(measured, generated, bins: int) -> float:
     cells = sorted(p.keys() | q.keys())
     every = float(bins) ** measured.shape[1]
     counts = np.array([(p.get(cell, 0), q.get(cell, 0)) for cell in cells], float)
-    shares = (counts + _SMOOTHING) / (counts.sum(axis=0) + _SMOOTHING * every)
+    # With states outside among them: else a run that left for good would pass for a uniform one.
+    totals = np.array([len(measured), len(generated)]) + _SMOOTHING * every
+    shares = (counts + _SMOOTHING) / totals
     # All empty cells are alike.
-    empty = _SMOOTHING / (counts.sum(axis=0) + _SMOOTHING * every)
+    empty = _SMOOTHING / totals
     rest = (every - len(cells)) * empty[0] * np.log(empty[0] / empty[1])
     return float(np.sum(shares[:, 0] * np.log(shares[:, 0] / shares[:, 1])) + rest)
 

@@ -17,6 +17,7 @@ _DATA = {
     "csv": Key((str,), ""),
     "samples": Key((int,), 20_000, 100),
     "dt": Key(_REAL, 0.0),
+    "channels": Key((list,), []),
     "noise": Key(_REAL, 0.0, 0),
     "seed": Key((int,), 0, 0),
     "test": Key(_REAL, 0.5),
@@ -45,7 +46,7 @@ _TRAINING = {
 }
 _ALPHA = {"first": Key(NUMBER), "last": Key(NUMBER), "updates": Key((int,), None, 1)}
 _STARTS = ("regression", "random")
-# Kinds whose last layer is linear, for models without hidden states.
+# Kinds whose last layer is linear.
 _REGRESSED = ("shPLRNN", "tanh")
 _OPTIMISERS = ("radam", "adam")
 _SOLVERS = ("default", "Sequential", "Hybrid", "DEER", "Windowed")
@@ -113,8 +114,21 @@ def make_series(task: ReconstructionTask):
         )
     else:
         series = _from_csv(task.path.parent / options["csv"])
-    first, last = series.standardised().split(share)
+    first, last = _chosen(series, options["channels"], where).standardised().split(share)
     return first.noisy(options["noise"], options["seed"]), last
+
+
+def _chosen(series, channels: list[str], where: str):
+    """The series with these channels alone; all of them where none is named."""
+    import learning
+
+    for name in channels:
+        if name not in series.labels:
+            raise unknown(where, name, series.labels, "channel")
+    if not channels:
+        return series
+    at = [series.labels.index(name) for name in channels]
+    return learning.Series(series.values[:, at], series.dt, tuple(channels))
 
 
 def _from_csv(path: Path):
@@ -151,7 +165,7 @@ def make_reconstruction(task: ReconstructionTask, series):
         raise unknown(where, kind, [*learning.NETWORKS, "LSSM"], "kind")
     try:
         network = learning.NETWORKS[kind](states, options["hidden"], seed)
-        if options["start"] == "regression" and kind in _REGRESSED and states == channels:
+        if options["start"] == "regression" and kind in _REGRESSED and states >= channels:
             network = learning.regressed(network, series.values, seed)
         return learning.ForcedModel.of(network, channels, states)
     except ValueError as error:
