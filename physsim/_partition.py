@@ -179,7 +179,8 @@ def partitioned(
     >>> i = sympy.Symbol("i", integer=True)
     >>> q, p = sympy.IndexedBase("q"), sympy.IndexedBase("p")
     >>> ring = sympy.Sum(p[i] ** 2 / 2 + (q[sympy.Mod(i + 1, 8)] - q[i]) ** 2 / 2, (i, 0, 7))
-    >>> mesh = jax.sharding.Mesh(jax.devices()[:1], "nodes")
+    >>> import jax
+    >>> mesh = jax.make_mesh((1,), ("nodes",))
     >>> H = physsim.partitioned(physsim.lattice(ring, q=q, p=p, size=8), mesh)
     >>> y0 = H.scatter(physsim.PhaseState(jnp.arange(8.0), jnp.zeros(8)))
     >>> run = physsim.integrate(H, physsim.SRKN11b(), y0, dt=0.1, num_steps=10)
