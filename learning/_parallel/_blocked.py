@@ -1,7 +1,7 @@
 """Affine recurrences in blocks of time, side by side."""
 
 import functools
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -31,7 +31,8 @@ class BlockedScan(AbstractAffineScan):
     def __call__(self, A, b, z0):
         if b.shape[0] < 2 * self.blocks:
             return SequentialScan()(A, b, z0)
-        return _blocked(A, b, z0, self.blocks)
+        found: Any = _blocked(A, b, z0, self.blocks)
+        return found
 
 
 # By hand, since differentiating the passes would keep what each of their steps writes.

@@ -61,8 +61,8 @@ def solve(
         found = solver.forward(F, z0, xs, steps, guess)
     else:
         # A guess decides how the trajectory is found, not what it is.
-        solver, guess = jax.tree.map(_constant, (solver, guess))
-        found = _implicit((F, z0, xs), solver, steps, guess)
+        held = jax.tree.map(_constant, (solver, guess))
+        found = _implicit((F, z0, xs), held[0], steps, held[1])
     return _checked(found, solver) if throw else found
 
 

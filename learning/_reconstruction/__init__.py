@@ -10,6 +10,8 @@ from ._networks import NETWORKS as NETWORKS
 from ._networks import AlmostLinearRNN as AlmostLinearRNN
 from ._networks import ShallowPLRNN as ShallowPLRNN
 from ._networks import ShallowTanhRNN as ShallowTanhRNN
+from ._packaged import dysts_series as dysts_series
+from ._packaged import ecg_series as ecg_series
 from ._prediction import map_lyapunov_exponent as map_lyapunov_exponent
 from ._prediction import prediction_error as prediction_error
 from ._series import Series as Series

@@ -57,7 +57,7 @@ def _low_passes(values, count: int) -> tuple[np.ndarray, np.ndarray]:
     kept = 1 - 1 / np.geomspace(_FASTEST, slowest, count + 1)[1:]
     columns = np.zeros((len(values), count))
     for k, a in enumerate(kept):
-        s = lfilter([0, 1 - a], [1, -a], values[:, k % values.shape[1]])
+        s = np.asarray(lfilter([0, 1 - a], [1, -a], values[:, k % values.shape[1]]))
         columns[:, k] = s / s.std()
     return columns, kept
 

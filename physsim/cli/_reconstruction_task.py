@@ -12,9 +12,10 @@ from ._waveform_file import read_columns
 
 _TABLES = ("data", "model", "training")
 _REAL = (float, int)
+_SOURCES = ("system", "csv", "dysts", "recording")
+_RECORDINGS = ("ecg",)
 _DATA = {
-    "system": Key((str,), ""),
-    "csv": Key((str,), ""),
+    **{source: Key((str,), "") for source in _SOURCES},
     "samples": Key((int,), 20_000, 100),
     "dt": Key(_REAL, 0.0),
     "channels": Key((list,), []),
@@ -85,8 +86,10 @@ def read_reconstruction(path: Path) -> ReconstructionTask:
         for name, spec in zip(_TABLES, (_DATA, _MODEL, _TRAINING), strict=True)
     ]
     task = ReconstructionTask(path, *tables, text)
-    if bool(task.data["system"]) == bool(task.data["csv"]):
-        raise ValueError(f"{path}: [data] names either a system or a csv file")
+    if sum(bool(task.data[source]) for source in _SOURCES) != 1:
+        raise ValueError(
+            f"{path}: [data] names either a {', a '.join(_SOURCES[:-1])} or a {_SOURCES[-1]}"
+        )
     for table, key, known in (
         (task.training, "optimiser", _OPTIMISERS),
         (task.training, "solver", _SOLVERS),
@@ -99,23 +102,34 @@ def read_reconstruction(path: Path) -> ReconstructionTask:
 
 def make_series(task: ReconstructionTask):
     """(what is learned from, what judges at the end): standardised; only the first is noisy."""
-    import learning
 
     options, where = task.data, f"{task.path}: [data] "
     share = 1 - options["test"]
     if not 0 < options["test"] < 1:
         raise ValueError(f"{where}test must lie between 0 and 1, got {options['test']}")
+    series = _source(task, where)
+    first, last = _chosen(series, options["channels"], where).standardised().split(share)
+    return first.noisy(options["noise"], options["seed"]), last
+
+
+def _source(task: ReconstructionTask, where: str):
+    """The series as it comes."""
+    import learning
+
+    options = task.data
+    sampling = {"dt": options["dt"] or None, "seed": options["seed"]}
     if options["system"]:
         if options["system"] not in learning.SYSTEMS:
             raise unknown(where, options["system"], learning.SYSTEMS, "system")
         system = learning.SYSTEMS[options["system"]]()
-        series = learning.generate(
-            system, options["samples"], dt=options["dt"] or None, seed=options["seed"]
-        )
-    else:
-        series = _from_csv(task.path.parent / options["csv"])
-    first, last = _chosen(series, options["channels"], where).standardised().split(share)
-    return first.noisy(options["noise"], options["seed"]), last
+        return learning.generate(system, options["samples"], **sampling)
+    if options["csv"]:
+        return _from_csv(task.path.parent / options["csv"])
+    if options["dysts"]:
+        return learning.dysts_series(options["dysts"], options["samples"], **sampling)
+    if options["recording"] not in _RECORDINGS:
+        raise unknown(where, options["recording"], _RECORDINGS, "recording")
+    return learning.ecg_series()
 
 
 def _chosen(series, channels: list[str], where: str):
