@@ -138,6 +138,8 @@ from ._reconstruction import Series as Series
 from ._reconstruction import ShallowPLRNN as ShallowPLRNN
 from ._reconstruction import ShallowTanhRNN as ShallowTanhRNN
 from ._reconstruction import Training as Training
+from ._reconstruction import dysts_series as dysts_series
+from ._reconstruction import ecg_series as ecg_series
 from ._reconstruction import evaluate as evaluate
 from ._reconstruction import generate as generate
 from ._reconstruction import map_lyapunov_exponent as map_lyapunov_exponent
