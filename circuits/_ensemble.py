@@ -31,6 +31,8 @@ Measure = Callable[..., Any]
 
 AT_ONCE = 64
 """Samples that a device runs side by side."""
+ROWS = 16
+"""As many times in one call."""
 
 
 @final
@@ -156,7 +158,7 @@ def sweep(
     names, circuit = _listed(quantities), circuit.noiseless()
     table = _table(circuit, values)
     runs = Runs.plan(circuit, names, t_end, dt, solver)
-    blocks = make_blocks(len(table), AT_ONCE, mesh)
+    blocks = make_blocks(len(table), AT_ONCE, ROWS, mesh)
 
     def call(numbers, live):
         rows = table[np.minimum(numbers, len(table) - 1)]
@@ -295,7 +297,7 @@ def monte_carlo(
     directions[np.arange(len(index)), index] = base[index]
     nominal, slopes = _slopes(runs, measure, jnp.asarray(base), jnp.asarray(directions))
     sample = Sample(runs, draws, base, index, measure)
-    blocks = make_blocks(samples, AT_ONCE, mesh)
+    blocks = make_blocks(samples, AT_ONCE, ROWS, mesh)
     found = find_figures(sample, float(nominal), blocks, mesh, progress)
     which = found.first_not_finite()
     if which is not None:

@@ -112,18 +112,25 @@ def find_figures(
     sample: Any, centre: float, blocks: Blocks, mesh: Mesh | None, progress: bool
 ) -> Figures:
     """The figures sample(number) of all samples; `centre` is a figure near them."""
-    block = eqx.Partial(_block, sample, jnp.asarray(centre), jnp.asarray(blocks.count))
+    block = eqx.Partial(_block, sample)
     calls = stream(
         lambda numbers, live: run_blocks(block, numbers, live, mesh),
         blocks,
-        lambda found: tuple(map(own_parts, found)),
+        own_parts,
         "running" if progress else None,
     )
-    data, sums = (join_parts(list(parts), blocks, mesh) for parts in zip(*calls, strict=True))
-    return Figures(data, gather(sums).reshape(-1, 2), centre, blocks)
+    data = join_parts(calls, blocks, mesh)
+    # With numpy: XLA adds in another order for other shapes.
+    sums = {device: _sums(x, device, centre, blocks) for device, x in own_parts(data).items()}
+    return Figures(data, gather(join_parts([sums], blocks, mesh)).reshape(-1, 2), centre, blocks)
 
 
-def _block(sample, centre, count, numbers):
-    figures = jax.vmap(sample)(numbers)
-    away = jnp.where(numbers < count, figures - centre, 0.0)
-    return figures, jnp.stack([jnp.sum(away), jnp.sum(away**2)])
+def _block(sample, numbers):
+    return jax.vmap(sample)(numbers)
+
+
+def _sums(figures, device, centre, blocks):
+    """[1, rounds, 2] of the figures [1, rounds, width] of one device."""
+    samples = blocks._replace(rows=blocks.rounds).numbers(0)[device] < blocks.count
+    away = np.where(samples, figures - centre, 0.0)
+    return np.stack([away.sum(-1), (away**2).sum(-1)], axis=-1)

@@ -114,6 +114,9 @@ class _Run(eqx.Module):
     key: Any
     backward: bool = eqx.field(static=True)
 
+    def with_key(self, key: Any) -> "_Run":
+        return _Run(self.H, self.solver, self.drive, self.dt, key, self.backward)
+
     def prepare(self):
         """What the solver steps, and the thermostat of a noisy system."""
         if self.key is None:
@@ -137,7 +140,7 @@ def _in_blocks(run, y0, order, rows, save_every, chunks):
     results = []
     for start in range(0, batch, size):
         part = slice(start, start + size)
-        block = run if run.key is None else eqx.tree_at(lambda r: r.key, run, run.key[part])
+        block = run if run.key is None else run.with_key(run.key[part])
         columns = jax.tree.map(lambda x, part=part: x[part].T, y0)
         own = rows if rows is None or rows.ndim == 2 else rows[..., part]
         results.append(_in_chunks(block, columns, order, own, save_every, chunks))
@@ -150,11 +153,10 @@ def _over_devices(run, y0, order, rows, save_every, mesh, progress):
     """The run of many samples, each device doing blocks of them."""
     batch, held = y0.q.shape[0], None if rows is None or rows.ndim == 2 else rows
     most = _CPU_BLOCK if jax.default_backend() == "cpu" else -(-batch // mesh.size)
-    blocks = make_blocks(batch, most, mesh)
+    blocks = make_blocks(batch, most, 1, mesh)
     samples = (y0, run.key, None if held is None else jnp.moveaxis(held, -1, 0))
-    common = eqx.tree_at(lambda r: r.key, run, None)
     shared = rows if held is None else None
-    block = eqx.Partial(_block, common, order, shared, save_every)
+    block = eqx.Partial(_block, run.with_key(None), order, shared, save_every)
 
     def call(numbers, live):
         chosen = np.minimum(numbers, batch - 1)
@@ -166,7 +168,7 @@ def _over_devices(run, y0, order, rows, save_every, mesh, progress):
 
 def _block(run, order, rows, save_every, samples):
     y, key, held = samples
-    run = eqx.tree_at(lambda r: r.key, run, key, is_leaf=lambda x: x is None)
+    run = run.with_key(key)
     rows = rows if held is None else jnp.moveaxis(held, 0, -1)
     columns = jax.tree.map(lambda x: x.T, y)
     found = _in_chunks(run, columns, order, rows, save_every, 1)

@@ -18,7 +18,6 @@ from jaxtyping import Int, PyTree
 from ._progress import progress_bar
 
 SAMPLES = "samples"
-_ROWS = 16
 
 
 def row_of(mesh: Mesh) -> Mesh:
@@ -86,10 +85,10 @@ def gather(x: Any) -> np.ndarray:
 
 @final
 class Blocks(NamedTuple):
-    """`count` samples in blocks of `width`; each of `devices` does `rounds`, `rows` in a call.
+    """`count` samples in blocks of `width`; each of `devices` does `rounds`, up to `rows` a call.
 
-    The width follows from the count alone, not from the devices: a block is the same work
-    anywhere. Numbers of `count` and more only fill the last blocks.
+    Width and rows do not follow from the devices: each of them runs the same program, however
+    many there are. Numbers of `count` and more only fill the last blocks.
     """
 
     count: int
@@ -108,12 +107,11 @@ class Blocks(NamedTuple):
         return x.reshape(-1, *x.shape[3:])[: self.count]
 
 
-def make_blocks(count: int, most: int, mesh: Mesh | None) -> Blocks:
+def make_blocks(count: int, most: int, rows: int, mesh: Mesh | None) -> Blocks:
     """Blocks of equal width, at most `most`."""
     blocks = -(-count // most)
     devices = 1 if mesh is None else mesh.size
-    rounds = -(-blocks // devices)
-    return Blocks(count, -(-count // blocks), rounds, devices, min(rounds, _ROWS))
+    return Blocks(count, -(-count // blocks), -(-blocks // devices), devices, rows)
 
 
 @eqx.filter_jit
@@ -123,8 +121,7 @@ def run_blocks(
     """function(block) of the first `live` rows of samples [devices, rows, width, ...].
 
     `function` is a pytree of all that it needs. Results have the axes [devices, rows], those
-    of other rows are zero. `live` is an array, since XLA would unroll a single row and round it
-    differently.
+    of other rows are zero. `live` is an array: it changes, and the program does not.
     """
     arrays, rest = eqx.partition((function, live), eqx.is_array)
 
@@ -170,13 +167,14 @@ def stream(
                 ahead = begin(start + blocks.rows)
             found.append(pull(done))
             if advance is not None:
-                advance(blocks.rows)
+                advance(min(blocks.rows, blocks.rounds - start))
     return found
 
 
 def own_parts(x: jax.Array) -> dict[int, np.ndarray]:
     """What this host's devices hold of the leading axis, by the number of the device."""
-    return {part.index[0].start or 0: np.asarray(part.data) for part in x.addressable_shards}
+    parts: Any = x.addressable_shards
+    return {part.index[0].start or 0: np.asarray(part.data) for part in parts}
 
 
 def join_parts(calls: list[dict[int, np.ndarray]], blocks: Blocks, mesh: Mesh | None) -> jax.Array:

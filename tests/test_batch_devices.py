@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy
 
 import physsim
 from physsim import PhaseState, sharding
@@ -12,6 +13,7 @@ from .device_process import free_port, on_devices, on_hosts
 from .systems import duffing_chain
 
 STEPS = 12
+Q, P = sympy.symbols("q p")
 
 
 def starts(batch, n):
@@ -30,9 +32,11 @@ def run(H, batch, mesh, **options):
 
 
 def runs(mesh):
-    """Inputs of each sample's own, and shared ones with noise."""
+    """Without inputs, with each sample's own, and with shared ones and noise."""
+    free = physsim.symbolic(P**2 / 2 - sympy.cos(Q), q=[Q], p=[P])
     held = jnp.asarray(np.random.default_rng(5).normal(size=(70, STEPS, 1)))
     found = {
+        "free": run(free, 9, mesh),
         "own": run(duffing_chain(STEPS).H, 70, mesh, inputs=held),
         "noisy": run(noisy(), 128, mesh, inputs=held[0], key=jax.random.key(3)),
     }
