@@ -1,5 +1,8 @@
 """A network on eight devices, and on processes of their own, runs as it does on one."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 import physsim
 from physsim import ExactReversal, StormerVerlet
 
-from .device_process import on_devices, on_hosts
+from .device_process import ROOT, environment, on_devices, on_hosts
 from .slab_lattices import chain, repelling, shuffled_ladder, start, torus
 from .test_ensemble_devices import free_port
 
@@ -78,6 +81,30 @@ def test_a_chain_on_eight_devices(tmp_path):
 @pytest.mark.parametrize("devices", [3, 8])
 def test_devices(alone, tmp_path, devices):
     assert_same(alone, on_devices(runs, tmp_path, devices))
+
+
+def uncontracted():
+    """Long runs of a periodic sheet of junctions, whole and in slabs: how many numbers differ."""
+    H, n = torus(16, 8), 128
+    cut = physsim.partitioned(H, jax.make_mesh((jax.device_count(),), ("nodes",)))
+    found = {}
+    for name, solver in (("plain", StormerVerlet()), ("grid", ExactReversal(StormerVerlet()))):
+        options = {"dt": 0.05, "num_steps": 400, "save_every": 100}
+        whole = physsim.integrate(H, solver, start(n), **options).ys.q
+        slabs = cut.gather(physsim.integrate(cut, solver, cut.scatter(start(n)), **options).ys.q)
+        found[name] = np.sum(np.asarray(whole) != np.asarray(slabs))
+    return found
+
+
+@pytest.mark.slow
+def test_without_fused_operations_every_bit_is_the_same(tmp_path):
+    """What is left where products and sums are contracted is the compiler's own choice."""
+    path = tmp_path / "found.npz"
+    flags = "--xla_force_host_platform_device_count=2 --xla_cpu_max_isa=AVX"
+    name = f"{uncontracted.__module__}:{uncontracted.__name__}"
+    command = [sys.executable, "-m", "tests.device_process", name, str(path)]
+    subprocess.run(command, cwd=ROOT, env=environment(2) | {"XLA_FLAGS": flags}, check=True)
+    assert dict(np.load(path)) == {"plain": 0, "grid": 0}
 
 
 @pytest.mark.slow
