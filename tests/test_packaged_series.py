@@ -35,8 +35,10 @@ class Nothing:
 @pytest.fixture
 def dysts(monkeypatch):
     package, flows = types.ModuleType("dysts"), types.ModuleType("dysts.flows")
-    for name, value in {"Circle": Circle, "Broken": Broken, "Nothing": Nothing}.items():
-        setattr(flows, name, value)
+    for kind in (Circle, Broken, Nothing):
+        monkeypatch.setattr(kind, "__module__", "dysts.flows")
+        setattr(flows, kind.__name__, kind)
+    flows.Elsewhere = types.SimpleNamespace
     monkeypatch.setitem(sys.modules, "dysts", package)
     monkeypatch.setitem(sys.modules, "dysts.flows", flows)
 
@@ -53,7 +55,7 @@ def test_flows_of_dysts_are_sampled_after_settling(dysts):
 
 
 def test_flows_that_are_none(dysts, monkeypatch):
-    for name in ("Square", "Nothing", "turning"):
+    for name in ("Square", "Nothing", "Elsewhere"):
         with pytest.raises(ValueError, match=f"no flow named '{name}'"):
             learning.dysts_series(name, 100)
     with pytest.raises(ArithmeticError, match="could not be integrated"):

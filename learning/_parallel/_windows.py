@@ -16,7 +16,7 @@ class Windowed(AbstractTrajectorySolver):
     """DEER within windows of `length` steps, which follow each other.
 
     Newton's method converges over stretches in which the map forgets, or turns little: without
-    losses, windows of up to 16 periods. Parallel within a window only.
+    losses, windows of up to 32 periods, from a `CoarseGuess`. Parallel within a window only.
     """
 
     deer: DEER

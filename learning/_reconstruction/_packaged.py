@@ -52,7 +52,9 @@ def _flow(name: str) -> Any:
             f"{name} is a system of the dysts package: install the extra `dysts` ({error})"
         ) from error
     found = getattr(flows, name, None)
-    system = found() if isinstance(found, type) and name[0].isupper() else None
+    # Not the classes that flows are derived from.
+    own = isinstance(found, type) and found.__module__ == flows.__name__
+    system = found() if own else None
     if getattr(system, "period", None) is None or not hasattr(system, "ic"):
         raise ValueError(
             f"dysts has no flow named {name!r}: see dysts.systems.get_attractor_list()"
