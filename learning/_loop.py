@@ -110,8 +110,8 @@ def _batch(plan: Plan, step: int) -> AnySamples:
     samples = plan.samples
     if plan.batch_size is None or not isinstance(samples, Samples):
         return samples
-    batch = samples[batch_index(len(samples), plan.batch_size, step, plan.seed)]
-    return batch if plan.mesh is None else SharedSamples.make(batch, plan.mesh)
+    index = batch_index(len(samples), plan.batch_size, step, plan.seed)
+    return samples[index] if plan.mesh is None else SharedSamples.make(samples, plan.mesh, index)
 
 
 _NOT_FINITE = (

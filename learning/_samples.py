@@ -53,12 +53,13 @@ class SharedSamples(eqx.Module):
     mesh: Mesh = eqx.field(static=True)
 
     @classmethod
-    def make(cls, samples: Samples, mesh: Mesh) -> "SharedSamples":
-        """Each device gets its own; every host knows all of `samples`."""
+    def make(cls, samples: Samples, mesh: Mesh, index: Any = None) -> "SharedSamples":
+        """Of `samples`, which every host knows, those of `index` (default: all)."""
         arrays, rest = eqx.partition(samples, eqx.is_array)
-        count = len(samples)
+        index = np.arange(len(samples)) if index is None else index
+        count = len(index)
         number = np.arange(-(-count // mesh.size) * mesh.size)
-        filled = jax.tree.map(lambda x: np.asarray(x)[number % count], arrays)
+        filled = jax.tree.map(lambda x: np.asarray(x)[index[number % count]], arrays)
         weights = np.where(number < count, 1 / count, 0.0)
         shared = sharding.share((filled, weights), mesh)
         return cls(eqx.combine(shared[0], rest), shared[1], mesh)

@@ -69,6 +69,8 @@ def replicate(tree: PyTree, mesh: Mesh) -> PyTree:
 def _placed(tree, sharding):
     def place(x):
         x = np.asarray(x)
+        if sharding.is_fully_addressable:
+            return jax.device_put(x, sharding)
         return jax.make_array_from_callback(x.shape, sharding, lambda part: x[part])
 
     return jax.tree.map(place, tree)
