@@ -68,10 +68,10 @@ def ranks(groups: np.ndarray) -> np.ndarray:
 
 def hashed(*columns) -> np.ndarray:
     """64 bits that tell rows of integers apart, but by chance (splitmix64)."""
-    state = np.uint64(0)
+    state = np.zeros((), np.uint64)
     for column in columns:
         state = _mixed(state ^ _bits(np.asarray(column)))
-    return state
+    return np.asarray(state)
 
 
 def _bits(column):

@@ -225,7 +225,7 @@ def _group(terminals, inner, pairs, lookup, edge, slabs) -> GroupCut:
         tuple(_without(x.T, edge) for x in reads),
         repeating(padded(slab, row, element, shape), filled),
         padded(slab, row, first[element] == slab, shape),
-        filled.any(axis=1),
+        np.bincount(slab, minlength=slabs.count) > 0,
         tuple(rows),
         tuple(columns),
     )
