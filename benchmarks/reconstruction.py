@@ -30,17 +30,18 @@ def measure(quick: bool) -> dict:
     """Windows of each length for as many updates and for as much time; then other models."""
     lengths = _LENGTHS[:2] if quick else _LENGTHS
     effort = _Effort(20, 2.0, 1) if quick else _Effort(300, 12.0, 3)
-    data = _series(quick)
     return {
-        "windows": _windows(data, lengths, effort),
-        "recurrences": _recurrences(data, effort),
+        "windows": _windows(_series(quick, 2), lengths, effort),
+        "recurrences": _recurrences(_series(quick, 3), effort),
     }
 
 
-def _series(quick: bool):
-    """(what is learned from, what judges): the slow adaptation is not measured."""
+def _series(quick: bool, channels: int):
+    """(what is learned from, what judges); of two channels, the slow adaptation is hidden."""
     whole = learning.generate(learning.BurstingNeuron(), 10_000 if quick else 80_000)
-    shown = learning.Series(whole.values[:, :2], whole.dt, whole.labels[:2]).standardised()
+    shown = learning.Series(
+        whole.values[:, :channels], whole.dt, whole.labels[:channels]
+    ).standardised()
     first, last = shown.split(0.5)
     return first.noisy(0.01, 0), last
 
@@ -64,7 +65,10 @@ def _windows(data, lengths, effort: _Effort) -> list[dict]:
 
 
 def _recurrences(data, effort: _Effort) -> list[dict]:
-    """A linear recurrence with a nonlinear read-out, and a nonlinear one by two solvers."""
+    """A linear recurrence with a nonlinear read-out, and a nonlinear one by two solvers.
+
+    All states are measured: DEER needs them forced.
+    """
     cases = {
         "linear, blocked scan": (_linear, None),
         "shPLRNN, BPTT": (_network, learning.Sequential()),
@@ -85,7 +89,7 @@ def _recurrences(data, effort: _Effort) -> list[dict]:
 
 def _network(series, seed: int):
     channels = series.values.shape[1]
-    states = channels + _HIDDEN
+    states = channels + (_HIDDEN if channels == 2 else 0)
     learned, _ = series.split(0.8)
     network = learning.ShallowPLRNN.draw(states, _UNITS, seed)
     return learning.ForcedModel.of(

@@ -86,6 +86,7 @@ def test_spectral_distance_of_sines():
     expected = np.sqrt(1 - np.exp(-(40**2) / (8 * 20**2)))
     assert learning.spectral_distance(slow, beside) == pytest.approx(expected, rel=0.02)
     assert learning.spectral_distance(slow, np.ones_like(slow)) == 1
+    assert learning.spectral_distance(slow, 1e300 * slow) < 1e-6
 
 
 def test_prediction_error_of_a_linear_map():

@@ -13,7 +13,9 @@ def power_spectra(
     series: Float[np.ndarray, "T N"], sigma: float = _SIGMA
 ) -> Float[np.ndarray, "F N"]:
     """Smoothed power spectra that sum to 1, of each standardised channel; constant ones are 0."""
-    centred = series - series.mean(axis=0)
+    # Nothing overflows in squares, whatever a free run came to.
+    scaled = series / np.maximum(np.max(np.abs(series), axis=0), np.finfo(float).tiny)
+    centred = scaled - scaled.mean(axis=0)
     power = np.abs(np.fft.rfft(centred, axis=0)) ** 2
     smooth = gaussian_filter1d(power, sigma, axis=0, mode="nearest") if sigma else power
     total = smooth.sum(axis=0)
