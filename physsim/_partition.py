@@ -168,10 +168,11 @@ def partitioned(
 
     Every integrator and gradient method takes the result as it takes `H`, with states from
     `scatter`. The devices exchange what lies next to a cut, once for each force; energies and
-    gradients are those of `H` to rounding, trajectories too, and to the last bit where
-    `ExactReversal` keeps them on a grid. A lattice is cut as its nodes are numbered, so number
-    them such that neighbours are near; a network of another kind is renumbered if that
-    makes the cuts smaller (reverse Cuthill-McKee, scipy). Nodes need not divide by devices.
+    gradients are those of `H` to rounding, trajectories too. Under `ExactReversal` they have the
+    same bits, unless the compiler fuses products and sums elsewhere. A lattice is cut as its
+    nodes are numbered, so number them such that neighbours are near; a network of another kind
+    is renumbered if that makes the cuts smaller (reverse Cuthill-McKee, scipy). Nodes need not
+    divide by devices.
 
     Raises `ValueError` for a mesh without that axis, more devices than nodes, and systems that
     can't be cut: with losses, sources of voltage, or a dense matrix such as mutual inductance.
