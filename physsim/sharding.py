@@ -190,4 +190,8 @@ def join_parts(calls: list[dict[int, np.ndarray]], blocks: Blocks, mesh: Mesh | 
     first = next(iter(own.values()))
     sharding = NamedSharding(row_of(mesh), PartitionSpec(SAMPLES))
     shape = (mesh.size, *first.shape[1:])
-    return jax.make_array_from_callback(shape, sharding, lambda part: own[part[0].start or 0])
+
+    def held(part: Any) -> np.ndarray:
+        return own[part[0].start or 0]
+
+    return jax.make_array_from_callback(shape, sharding, held)
