@@ -282,19 +282,30 @@ def table(result: dict) -> str:
 
 def _affine_table(result: dict) -> str:
     lines = [
-        "Affine recurrences: processor ms, and lax.scan's time over it.",
+        "Affine recurrences: processor ms, lax.scan's time over it, and GFLOP/s.",
         "",
         "| T | D | A | lax.scan | blocked | associative |",
         "|---|---|---|---|---|---|",
     ]
     for r in result["affine"]:
         ms = r["ms"]
-        cells = [f"{ms[n]:.2f} ({ms['lax.scan'] / ms[n]:.2f})" for n in ("blocked", "associative")]
+        rates = {n: operations * r["T"] / ms[n] / 1e6 for n, operations in _operations(r).items()}
+        cells = [
+            f"{ms['lax.scan']:.2f} ({rates['lax.scan']:.1f})",
+            f"{ms['blocked']:.2f} ({ms['lax.scan'] / ms['blocked']:.2f}; {rates['blocked']:.1f})",
+            f"{ms['associative']:.2f} ({ms['lax.scan'] / ms['associative']:.2f})",
+        ]
         kind = "one" if r["constant"] else "one a step"
-        lines.append(
-            f"| {r['T']} | {r['D']} | {kind} | {ms['lax.scan']:.2f} | {' | '.join(cells)} |"
-        )
+        lines.append(f"| {r['T']} | {r['D']} | {kind} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _operations(row: dict) -> dict[str, int]:
+    """Floating-point operations a step: matrix times vector, twice in blocks; there, matrix times
+    matrix too where there is one a step."""
+    once = 2 * row["D"] ** 2
+    products = 0 if row["constant"] else 2 * row["D"] ** 3
+    return {"lax.scan": once, "blocked": 2 * once + products}
 
 
 def _gradient_table(result: dict) -> str:
