@@ -51,7 +51,7 @@ def _flow(name: str) -> Any:
         raise ValueError(
             f"{name} is a system of the dysts package: install the extra `dysts` ({error})"
         ) from error
-    found = getattr(flows, name, None)
+    found: Any = getattr(flows, name, None)
     # Not the classes that flows are derived from.
     own = isinstance(found, type) and found.__module__ == flows.__name__
     system = found() if own else None
