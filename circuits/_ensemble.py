@@ -358,6 +358,7 @@ def _spread(circuit, tolerances) -> list[tuple[int, Tolerance]]:
                 found[k] = tolerance
     if not found:
         raise ValueError(
-            'no value has a tolerance: give .tolerance cards, or tolerances={"C*": 0.05}'
+            'no value has a tolerance: give .tolerance cards, or tolerances={"C*": 0.05} (on the '
+            'command line --tolerance "C*=5%")'
         )
     return list(found.items())

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import Akima1DInterpolator, CubicSpline
 
 from physsim.plotting import ABOVE, COLOURS, style
 
@@ -19,22 +19,25 @@ def plot_result(result: Result, nodes: list[str] | None = None) -> Figure:
     tree = result.circuit.tree
     free = [n for n in tree.nodes if tree.reference(n) != n]
     shown = nodes or free[: _MAX_LINES - 1] + free[_MAX_LINES - 1 :][-1:]
+    driven = result.circuit.drive is not None
     with style():
         figure = Figure(figsize=(7, 4.5))
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         for node in shown:
             label = f"v({node})".replace("$", r"\$")
-            above.plot(*_smooth(result.t, result.v(node)), label=label, linewidth=1)
+            above.plot(*_smooth(result.t, result.v(node), driven), label=label, linewidth=1)
         more = len(free) - len(shown) if nodes is None else 0
         title = f"{len(shown)} of {len(free)} nodes" if more > 0 else None
         above.legend(**ABOVE, ncols=6, title=title)
         above.set_ylabel("voltage")
         above.yaxis.set_major_formatter(EngFormatter("V"))
-        if result.circuit.drive is None:
+        if not driven:
             below.plot(result.t, result.energy_error, linewidth=1, color=COLOURS[6])
             below.set_ylabel("energy error\n(relative)")
         else:
-            below.plot(*_smooth(result.t, result.stored_energy), linewidth=1, color=COLOURS[6])
+            below.plot(
+                *_smooth(result.t, result.stored_energy, driven), linewidth=1, color=COLOURS[6]
+            )
             below.set_ylabel("stored energy")
             below.yaxis.set_major_formatter(EngFormatter("J"))
         below.set_xlabel("time")
@@ -42,9 +45,12 @@ def plot_result(result: Result, nodes: list[str] | None = None) -> Figure:
     return figure
 
 
-def _smooth(t, x):
-    """A spline through the samples: steps may be as few as eight a period."""
+def _smooth(t, x, driven):
+    """A curve through the samples: steps may be as few as eight a period.
+
+    A spline would swing over at the corners of a pulse, so driven circuits get Akima's curve.
+    """
     if not 4 <= len(t) <= _FEW_SAMPLES:
         return t, x
     fine = np.linspace(t[0], t[-1], _REFINE * (len(t) - 1) + 1)
-    return fine, CubicSpline(t, x)(fine)
+    return fine, (Akima1DInterpolator if driven else CubicSpline)(t, x)(fine)

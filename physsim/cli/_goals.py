@@ -195,7 +195,8 @@ def _compared(x, target, before_after) -> tuple[Trace, ...]:
 
 
 def _experiment(task: Task, circuit: Circuit, measure: str) -> Experiment:
-    return make_experiment(circuit, measure, task.solver(), task.time("t_end"), task.time("dt"))
+    span = (task.time("t_end"), task.time("dt"))
+    return make_experiment(circuit, measure, task.solver(circuit), *span)
 
 
 def _targets(task: Task, experiment: Experiment, seed: int) -> np.ndarray:
@@ -217,12 +218,12 @@ def _clean_targets(task: Task, experiment: Experiment) -> np.ndarray:
             )
         # Straight lines between samples would shift the values that are learned.
         return CubicSpline(t, values)(times) if len(t) > 3 else np.interp(times, t, values)
-    teacher = load_circuit(task.file(task.target["netlist"]))
-    readout = teacher.readout(task.target["quantity"])
-    dt = times[0]
+    # By the times of this task, whatever .tran the netlist has.
+    teacher, dt = load_circuit(task.file(task.target["netlist"])), float(times[0])
     refine = math.ceil(dt / teacher.suggest_dt(experiment.solver))
-    result = teacher.simulate(times[-1], dt / refine, solver=experiment.solver, save_every=refine)
-    return result.measure(readout)[1 : len(times) + 1]
+    quantity, steps = task.target["quantity"], refine * experiment.num_steps
+    fine = make_experiment(teacher, quantity, experiment.solver, None, dt / refine, steps)
+    return fine.waveform(teacher)[refine - 1 :: refine]
 
 
 def _wanted(task: Task) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ _TABLES = {
     "run": {
         "t_end": Key(NUMBER),
         "dt": Key(NUMBER, ""),
-        "integrator": Key((str,), "SRKN11b"),
+        "integrator": Key((str,), ""),
     },
     "gradient": {
         "method": Key((str,), "RHEL"),
@@ -103,8 +103,14 @@ class Task:
     classes: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] | None = None
 
-    def solver(self):
-        return integrator(self.run["integrator"])
+    def solver(self, circuit):
+        """The task's, or SRKN11b where `circuit` lets it be exact, else its default."""
+        import physsim
+
+        if self.run["integrator"]:
+            return integrator(self.run["integrator"])
+        H = circuit.hamiltonian
+        return physsim.SRKN11b() if H.is_nystrom and H.is_lossless else circuit.default_solver
 
     def method(self):
         import learning
@@ -178,7 +184,8 @@ def _check(task: Task) -> None:
             f"{path}: [optimiser] learning_rate must be above 0 and at most 1; values are trained "
             "by their logarithm, so 0.01 changes them by up to 1 % at a time"
         )
-    _known(f"{path}: [run] ", task.run["integrator"], INTEGRATORS, "integrator")
+    if task.run["integrator"]:
+        _known(f"{path}: [run] ", task.run["integrator"], INTEGRATORS, "integrator")
     _known(f"{path}: [gradient] ", task.gradient["method"], METHODS, "method")
     _known(f"{path}: [gradient] ", task.gradient["echo"], ECHOES, "echo")
     _known(f"{path}: [optimiser] ", task.optimiser["method"], OPTIMISERS, "method")

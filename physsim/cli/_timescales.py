@@ -89,7 +89,7 @@ def _task(path: Path, measure, lag, windows, folder: Path) -> None:
     table = {"target": task.target, "response": task.response}.get(task.goal, {})
     measure = measure or table.get("quantity") or task.classes["readouts"][0]
     span = (task.time("t_end"), task.time("dt"))
-    _circuit(circuit, measure, lag, span, task.solver(), windows, folder / path.stem,
+    _circuit(circuit, measure, lag, span, task.solver(circuit), windows, folder / path.stem,
              chosen.trainable)  # fmt: skip
 
 

@@ -64,7 +64,6 @@ class Trainer:
     def __init__(self, task: Task, mesh: Any = None):
         self.task, self.mesh = task, mesh
         self.method = task.method()
-        task.solver()
         self.optimiser = make_optimiser(task.optimiser)
         self.schedule = make_schedule(task.optimiser)
         where = f"{task.path}: train"
