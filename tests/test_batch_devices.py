@@ -62,6 +62,7 @@ def assert_same_bits(a, b):
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_eight_devices(alone, tmp_path):
     assert alone["own q"].shape == (70, 4, 3)
     assert_same_bits(alone, on_devices(on_all_devices, tmp_path, 8))

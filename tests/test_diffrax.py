@@ -102,6 +102,7 @@ def swing(t):
     return physsim.symbolic(p**2 / 2 - (1 + sympy.sin(t) / 3) * sympy.cos(q), q=[q], p=[p], u=[t])
 
 
+@pytest.mark.slow
 def test_the_time_as_time():
     """Without dt, t is the time; steps may be adapted."""
     H, y0 = swing(sympy.symbols("t")), PhaseState(jnp.ones(1), jnp.zeros(1))
@@ -135,6 +136,7 @@ def test_back_in_time(solver):
     np.testing.assert_allclose(back.q[-1], case.y0.q, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_dense_output_is_of_order_three_at_least():
     H, y0 = pendulum(), PhaseState(jnp.ones(1), jnp.zeros(1))
     solver, errors = physsim.Yoshida6(), []

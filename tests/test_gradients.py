@@ -119,6 +119,7 @@ def test_bptt_is_the_finite_difference(case):
     np.testing.assert_allclose(slope, float(exact.dt), rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOLVERS)
 def test_rhel_tends_to_the_continuous_adjoint(name):
     """With the integrator's order in the step, at fixed times of the samples."""

@@ -136,6 +136,7 @@ def test_two_sided_echoes_converge_quadratically():
     assert np.log10(worst[0] / worst[1]) == pytest.approx(2, abs=0.1)
 
 
+@pytest.mark.slow
 def test_float32_is_as_good_as_backpropagation_in_float32():
     """Within 3 times its error, over all leaves together."""
     arguments = arguments_of(small_stack("nonlinear"))

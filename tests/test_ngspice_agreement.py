@@ -24,7 +24,7 @@ def fastest_period(circuit):
     return 2 * math.pi / omega * circuit.scales.time
 
 
-_SLOW = ("gyrator", "link capacitors")
+_SLOW = ("gyrator", "link capacitors", "mutual inductance", "superconducting")
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def share(totals, label):
     return -jnp.log(totals[label] / jnp.sum(totals))
 
 
+@pytest.mark.slow
 def test_classes_are_learned_from_what_a_noisy_run_adds_up_to():
     problem = duffing_chain(STEPS)
     outcome = learning.Outcome(energies, share)

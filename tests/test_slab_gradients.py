@@ -49,6 +49,7 @@ def assert_same(alone, found):
         np.testing.assert_allclose(found[key], x, rtol=0, atol=1e-12 * scale, err_msg=key)
 
 
+@pytest.mark.slow
 def test_backpropagation_on_three_devices(tmp_path):
     assert_same(backpropagated(), on_devices(backpropagated, tmp_path, 3))
 

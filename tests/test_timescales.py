@@ -85,6 +85,7 @@ def small():
                    batch=4, seeds=2, samples=12)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_study_of_rates_tells_seed_by_seed(small):
     found = rates_by_lag(small, "leaky", TASKS["adding"], optax.sgd(1e-2), [1, 3, 8])
     assert np.shape(found["rates"]) == (2, 3) and found["rates"][0] != found["rates"][1]

@@ -40,6 +40,7 @@ def test_a_lossless_linear_circuit_carries_everything_at_every_lag():
     np.testing.assert_allclose(np.exp(1j * np.asarray(found.modal_phase[:, 0])), turned, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_losses_take_gain_and_volume_at_their_rate():
     """Of resistors with one R C, gamma = 1 / (R C): gain exp(-gamma t / 2), volume its power 4."""
     gamma = 1 / (5e3 * 1e-9)
