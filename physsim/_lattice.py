@@ -9,15 +9,14 @@ import numpy as np
 import sympy
 from jaxtyping import Array, Float
 
-from ._hamiltonian import AbstractSeparableHamiltonian
 from ._lattice_index import numbered
 from ._lattice_sums import LatticeRoles, collect
 from ._lattice_terms import LatticeTerm, make_term
-from ._network import NetworkHamiltonian
+from ._network import AbstractAssembled, NetworkHamiltonian
 
 
 @final
-class LatticeHamiltonian(AbstractSeparableHamiltonian):
+class LatticeHamiltonian(AbstractAssembled):
     """H = T(p) + V(q, u) as sums over a lattice; made by `physsim.lattice`.
 
     The leaves are the shared parameters, each a scalar or an array, so the gradient by a
@@ -59,18 +58,6 @@ class LatticeHamiltonian(AbstractSeparableHamiltonian):
     @property
     def potential_is_quadratic(self) -> bool:
         return self._structure().potential_is_quadratic
-
-    def kinetic(self, p):
-        return self.prepare().kinetic(p)
-
-    def potential(self, q, u):
-        return self.prepare().potential(q, u)
-
-    def velocity(self, p):
-        return self.prepare().velocity(p)
-
-    def force(self, q, u):
-        return self.prepare().force(q, u)
 
     def _structure(self) -> NetworkHamiltonian:
         """What `prepare` returns, with shapes for arrays: nothing is computed."""

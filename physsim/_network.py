@@ -1,6 +1,7 @@
 """Hamiltonians of networks: sums of element energies."""
 
 import copy
+from abc import abstractmethod
 from typing import TypeVar, final
 
 import equinox as eqx
@@ -78,6 +79,26 @@ class NetworkHamiltonian(AbstractNetwork):
     def with_inverses(self):
         inverted = tuple(part.with_inverse() for part in self.kinetic_parts)
         return with_parts(self, kinetic_parts=inverted)
+
+
+class AbstractAssembled(AbstractSeparableHamiltonian):
+    """What is stepped and evaluated as the network that `prepare` makes of it."""
+
+    @abstractmethod
+    def prepare(self) -> NetworkHamiltonian:
+        """The network, each parameter where its elements are."""
+
+    def kinetic(self, p):
+        return self.prepare().kinetic(p)
+
+    def potential(self, q, u):
+        return self.prepare().potential(q, u)
+
+    def velocity(self, p):
+        return self.prepare().velocity(p)
+
+    def force(self, q, u):
+        return self.prepare().force(q, u)
 
 
 Network = TypeVar("Network", bound=AbstractSeparableHamiltonian)

@@ -16,11 +16,11 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from ._checks import is_traced
 from ._element import AbstractEnergy, DiagonalForm, ElementGroup, ElementKind
-from ._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
+from ._hamiltonian import AbstractHamiltonian
 from ._incidence import SignedIncidence
 from ._lattice import LatticeHamiltonian
 from ._lattice_index import Names
-from ._network import NetworkHamiltonian
+from ._network import AbstractAssembled, NetworkHamiltonian
 from ._slab_energy import SlabEnergy
 from ._slabs import Cut, Slabs, cut
 
@@ -43,7 +43,7 @@ class Layout:
 
 
 @final
-class PartitionedHamiltonian(AbstractSeparableHamiltonian):
+class PartitionedHamiltonian(AbstractAssembled):
     """A network whose nodes are spread over devices; made by `physsim.partitioned`.
 
     Its leaves are those of the network, and so are gradients. Its states are of shape
@@ -86,18 +86,6 @@ class PartitionedHamiltonian(AbstractSeparableHamiltonian):
     def sharding(self) -> NamedSharding:
         """Of the arrays of a state."""
         return NamedSharding(self.layout.mesh, P(self.layout.axis))
-
-    def kinetic(self, p):
-        return self.prepare().kinetic(p)
-
-    def potential(self, q, u):
-        return self.prepare().potential(q, u)
-
-    def velocity(self, p):
-        return self.prepare().velocity(p)
-
-    def force(self, q, u):
-        return self.prepare().force(q, u)
 
     def prepare(self) -> NetworkHamiltonian:
         """The network in slabs, each parameter where its elements are."""
