@@ -70,6 +70,7 @@ def test_flux_of_loops_is_exact(loops):
     # 0.4 Phi_0, and 2 uA (160 pH + 2 * 0.3 sqrt(100 * 60) pH) = 0.2 Phi_0.
     exact = [0.4, 2e-6 * (160e-12 + 0.6e-12 * np.sqrt(6000)) / PHI0]
     np.testing.assert_allclose(trapped, exact, rtol=1e-9)
+    print("flux of loops, largest drift:", drift(loops.flux))
     assert np.all(drift(loops.flux) < 1e-15)
 
 
@@ -88,12 +89,14 @@ def test_charge_of_islands(islands):
     ]
     np.testing.assert_allclose(islands.charge.values[0], exact, rtol=1e-12)
     off = drift(islands.charge)
+    print("charge of islands, largest drift:", off)
     assert off[2] == 0.0
     assert np.all(off < 1e-12), off
 
 
 def test_compensated_sums_keep_charges_to_rounding():
     found = circuits.conserved(run(ISLANDS, physsim.Compensated(physsim.StormerVerlet())))
+    print("the same with compensated sums:", drift(found.charge))
     assert np.all(drift(found.charge) < 1e-15)
 
 

@@ -118,6 +118,7 @@ def test_natural_frequencies(seed):
     found = system_eigenvalues(circuit)
     gap = matched(found, expected)
     spread = min((abs(a - b) for i, a in enumerate(expected) for b in expected[:i]), default=1.0)
+    print(f"frequencies off by {gap / max(abs(expected), default=1.0):.1e}, least gap {spread:.0e}")
     assert gap <= (1e-9 if spread > 1e-3 else 1e-5) * max(abs(expected), default=1.0)
 
 
@@ -160,6 +161,7 @@ def test_the_vector_field_solves_the_networks_equations(seed):
 
             by_x, by_u = (np.asarray(j) for j in jax.jacfwd(read, (0, 1))(*zero))
             found = by_x @ x + by_u @ drive
+            print(f"{quantity} at a complex frequency off by {abs(found - value) / size:.1e}")
             assert abs(found - value) <= 1e-9 * size, (quantity, found, value)
 
 
@@ -197,6 +199,8 @@ def test_waveforms(seed):
     for k in (1, 10, 40):
         exact = reference(float(result.solution.ts[k]))
         got = np.concatenate([result.solution.ys.q[k], result.solution.ys.p[k]])
+        off = abs(got - exact).max(initial=0.0) / max(1.0, abs(exact).max(initial=0.0))
+        print(f"waveform off by {off:.1e}")
         np.testing.assert_allclose(got, exact, rtol=0, atol=1e-9 * max(1.0, abs(exact).max()))
     assert u.shape[1] == len(H.input_names)
 

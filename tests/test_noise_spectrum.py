@@ -44,6 +44,8 @@ def test_a_tank_against_theory():
     np.testing.assert_allclose(found.by_resistor.sel(resistor="R2"), series, rtol=1e-10)
     # Nyquist: all of it is the real part of the impedance.
     real = circuit.impedance(("a", "0"), f).real
+    off = np.max(np.abs(found.total.values / (4 * BOLTZMANN * 4.2 * np.asarray(real)) - 1))
+    print(f"spectrum of a tank against 4 k T Re Z: {off:.1e}")
     np.testing.assert_allclose(found.total, 4 * BOLTZMANN * 4.2 * real, rtol=1e-9)
 
 

@@ -60,6 +60,7 @@ def test_variance_is_kt_over_c(tank):
     _, _, v = tank
     means = (v**2).mean(axis=1) * C / (BOLTZMANN * T)
     error = means.std(ddof=1) / np.sqrt(means.size)
+    print(f"variance over k T / C: {means.mean():.4f} +- {error:.4f}")
     assert error < 0.02
     assert abs(means.mean() - 1) < 4 * error, (means.mean(), error)
 
@@ -78,6 +79,7 @@ def test_spectrum_is_4kt_times_the_real_part_of_the_impedance(tank):
         ratio = (power[:, band] / folded[band]).mean()
         # A Hann window ties neighbouring bins: 1.5 times the variance of independent ones at most.
         error = np.sqrt(35 / 18 / (samples * len(band)))
+        print(f"{f[band[0]] / 1e6:.1f} MHz: {ratio:.4f} of 4 k T Re Z, +- {error:.4f}")
         assert abs(ratio - 1) < 4 * error + 5e-3, (f[band[0]], ratio, error)
 
 
@@ -110,5 +112,7 @@ def test_equipartition_of_a_lossy_lattice():
     assert np.all(np.abs(potential[:, 1:].mean(0) - 1) < 4 * error), potential.mean(0)
     # Both halves of the energy in all: 16 + 15 degrees of freedom.
     total = kinetic.sum(axis=1) + potential[:, 1:].sum(axis=1)
+    share, error = total.mean() / 31, np.sqrt(2 / 31 / samples)
+    print(f"energy of a lattice by 31 k T / 2: {share:.4f} +- {error:.4f}")
     assert abs(total.mean() / 31 - 1) < 4 * np.sqrt(2 / 31 / samples)
     assert isinstance(circuit.y0, PhaseState)
