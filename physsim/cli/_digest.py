@@ -20,7 +20,7 @@ def _placeless(element) -> list[Any]:
 
 
 def digest(*parts: str | bytes) -> str:
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     for part in parts:
-        digest.update(part if isinstance(part, bytes) else part.encode())
-    return digest.hexdigest()[:16]
+        found.update(part if isinstance(part, bytes) else part.encode())
+    return found.hexdigest()[:16]
