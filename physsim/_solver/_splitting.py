@@ -3,8 +3,11 @@
 from abc import abstractmethod
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Inexact
 
+from .._damping import LossyFlows
 from .._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
 from .._types import PhaseState
 from ._base import AbstractEchoSolver
@@ -70,6 +73,32 @@ class AbstractSplitting(AbstractEchoSolver):
             system, (state.q, state.p), dt, input_at, backward=backward, sums=PlainSum()
         )
         return PhaseState(q, p), visits
+
+    def step(self, system, state, dt, input_at, *, backward=False):
+        if not isinstance(system, LossyFlows):
+            return super().step(system, state, dt, input_at, backward=backward)
+        return self._looped(system, state, dt, input_at, backward)
+
+    def _looped(self, system, state, dt, input_at, backward: bool) -> PhaseState:
+        """A step with one drift and one kick in a loop: those with losses take long to compile."""
+        sequence = self.tableau.substeps[::-1] if backward else self.tableau.substeps
+
+        def follow(pair, flow, length, time):
+            if flow is Flow.DRIFT:
+                return _drift(system, *pair, length * dt, PlainSum())
+            return _kick(system, *pair, length * dt, input_at(time), PlainSum())
+
+        def both(pair, numbers):
+            for substep, (length, time) in zip(sequence[:2], numbers, strict=True):
+                pair = follow(pair, substep.flow, length, time)
+            return pair, None
+
+        paired = len(sequence) // 2 * 2
+        numbers = jnp.asarray([s[1:] for s in sequence[:paired]], state.q.dtype).reshape(-1, 2, 2)
+        pair, _ = jax.lax.scan(both, (state.q, state.p), numbers)
+        for substep in sequence[paired:]:
+            pair = follow(pair, *substep)
+        return PhaseState(*pair)
 
     def run(
         self, system, pair, dt, input_at, *, backward: bool, sums: AbstractSum
