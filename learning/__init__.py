@@ -49,6 +49,7 @@ from ._hssm import Epoch as Epoch
 from ._hssm import FusedSweep as FusedSweep
 from ._hssm import HamiltonianUnit as HamiltonianUnit
 from ._hssm import LayerNorm as LayerNorm
+from ._hssm import LayerRun as LayerRun
 from ._hssm import LayerSweep as LayerSweep
 from ._hssm import LinearHRU as LinearHRU
 from ._hssm import NonlinearHRU as NonlinearHRU
@@ -64,6 +65,7 @@ from ._hssm import batch_norm as batch_norm
 from ._hssm import cast as cast
 from ._hssm import fit_stack as fit_stack
 from ._hssm import layer_norm as layer_norm
+from ._hssm import layer_runs as layer_runs
 from ._hssm import log_cosh as log_cosh
 from ._hssm import make_linear_hru as make_linear_hru
 from ._hssm import make_nonlinear_hru as make_nonlinear_hru
@@ -77,6 +79,7 @@ from ._hssm import settled as settled
 from ._hssm import stack_gradient as stack_gradient
 from ._hssm import subsampling as subsampling
 from ._hssm import trained_stack as trained_stack
+from ._hssm import unit_map as unit_map
 from ._identification import GreyBox as GreyBox
 from ._identification import Identified as Identified
 from ._identification import IdentifyError as IdentifyError
@@ -182,6 +185,7 @@ from ._transport import Transport as Transport
 from ._transport import transport as transport
 from ._transport_maps import StepMap as StepMap
 from ._transport_maps import energy_metric as energy_metric
+from ._transport_maps import leapfrog_metric as leapfrog_metric
 from ._transport_maps import live_basis as live_basis
 from ._transport_maps import run_map as run_map
 from ._transport_modes import MapModes as MapModes

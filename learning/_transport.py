@@ -18,6 +18,7 @@ from physsim import DivergenceError
 from ._transport_maps import Map, check_map, check_states, jacobian_of, prepared
 from ._transport_modes import MapModes, map_modes
 from ._transport_products import ScaledMatrix, identity, times
+from ._transport_sensitivity import sensitivity_by_lag, window_ends
 from ._transport_spectrum import Anisotropy, anisotropy, principal_angles
 
 Metric = Float[Array, "rows columns"] | Callable[[Any], Any] | None
@@ -45,7 +46,8 @@ class Transport(eqx.Module):
     modal_phase: Float[Array, "L W modes"] | None
     """arg w^H M v in (-pi, pi]: the phase at which its credit arrives."""
     sensitivity: PyTree
-    """Root mean square over windows of g^T M dF/dtheta: F's parameters, each [L, ...]."""
+    """g^T M dF/dtheta for F's parameters, each [L, ...]: root mean square over windows that end
+    at the same states for all lags."""
 
     def effective_rates(self) -> Float[np.ndarray, " L"]:
         """mu(h): the median gain over windows at each lag, over that at lag 1.
@@ -86,7 +88,7 @@ def transport(
     lags: Sequence[int] | Int[np.ndarray, " lags"],
     metric: Metric = None,
     *,
-    cotangent: Callable[[Any], Any] | Float[Array, " n"] | None = None,
+    cotangent: Callable[[Any], Any] | Float[Array, "*states n"] | None = None,
     parameters: PyTree = eqx.is_inexact_array,
     windows: int = 16,
     top: int = 10,
@@ -96,10 +98,11 @@ def transport(
 
     At most `windows` windows start evenly spread along the run; they are walked through side by
     side, step by step, so memory does not grow with the lags. `metric` is symmetric and positive
-    definite, a matrix or a function of the state, identity if None. `cotangent` g [n] (or z ->
-    g) is the gradient of a cost by the state at a window's end; with it comes the sensitivity,
-    by lag, to the `parameters` of F (a filter, or a tree of booleans like F) in the step before
-    the window. `modes` are those of the run's mean Jacobian, or given, or left out (False).
+    definite, a matrix or a function of the state, identity if None. `cotangent` g [n] (or z -> g,
+    or one a state [states, n]) is the gradient of a cost by the state at a window's end; with it
+    comes the sensitivity, by lag, to the `parameters` of F (a filter, or a tree of booleans like
+    F) in the step before the window. Its windows end where the cost feels the state. `modes` are
+    those of the run's mean Jacobian, or given, or left out (False).
 
     Raises `ValueError` for lags below 1 or beyond the run, a metric that is not positive
     definite, maps without derivative or parameters, and modes that do not exist;
@@ -116,15 +119,15 @@ def transport(
     if modes is True:
         modes = map_modes(mean_jacobian(F, states, inputs))
     roots = metric_roots(metric, states, starts, lags)
+    found = _walk(F, states, inputs, jnp.asarray(starts), jnp.asarray(lags), roots, modes or None,
+                  min(top, states.shape[1]))  # fmt: skip
+    sensitivity = None
     if cotangent is not None:
-        ends = states[starts[None, :] + lags[:, None]]
-        fixed_g = not callable(cotangent)
-        g = jnp.broadcast_to(cotangent, ends.shape) if fixed_g else _each(cotangent, ends)
-    else:
-        g = None
-    found = _walk((learned, fixed), states, inputs, jnp.asarray(starts), jnp.asarray(lags), roots,
-                  g, modes or None, min(top, states.shape[1]))  # fmt: skip
-    result = Transport(lags, starts, *found[:5], modes or None, *found[5:])
+        g = _each_state(cotangent, states)
+        ends = window_ends(np.any(np.asarray(g) != 0, axis=1), int(lags[-1]), windows)
+        sensitivity = sensitivity_by_lag(learned, fixed, states, inputs, jnp.asarray(lags),
+                                         jnp.asarray(ends), g[ends])  # fmt: skip
+    result = Transport(lags, starts, *found[:5], modes or None, *found[5:], sensitivity)
     if not np.all(np.isfinite(np.asarray(result.log_gain_euclidean))):
         raise _not_finite(result)
     return result
@@ -197,6 +200,18 @@ def _check_definite(matrices, name, at):
         )
 
 
+def _each_state(cotangent, states):
+    """g [states, n]."""
+    if callable(cotangent):
+        return _each(cotangent, states)
+    if cotangent.shape not in (states.shape, states.shape[1:]):
+        raise ValueError(
+            f"the cotangent must have shape {states.shape[1:]}, or {states.shape} with one a "
+            f"state; got {cotangent.shape}"
+        )
+    return jnp.broadcast_to(cotangent, states.shape)
+
+
 @eqx.filter_jit
 def _each(function, states):
     lifted = function
@@ -206,10 +221,8 @@ def _each(function, states):
 
 
 @eqx.filter_jit
-def _walk(F, states, inputs, starts, lags, roots, cotangents, modes, top):
+def _walk(F, states, inputs, starts, lags, roots, modes, top):
     """Summaries at each lag, the windows side by side."""
-    learned, fixed = F
-    F = eqx.combine(learned, fixed)
     n, dtype, count = states.shape[1], states.dtype, len(starts)
     jacobian = jacobian_of(prepared(F))
 
@@ -220,28 +233,14 @@ def _walk(F, states, inputs, starts, lags, roots, cotangents, modes, top):
         return times(J, product), log_det + jnp.linalg.slogdet(J)[1]
 
     def to_lag(carry, at):
-        (begin, walked), (stop, end_roots, g) = carry, at
+        (begin, walked), (stop, end_roots) = carry, at
         walked = jax.lax.fori_loop(begin, stop, step, walked)
         M, log_det = walked
         start_roots = None if roots is None else roots[0]
-        summary = (*_gains(M, start_roots, end_roots, top), log_det, *_modal(M, modes))
-        sensitivity = None if g is None else pull(M, g)
-        return (stop, walked), (*summary, sensitivity)
-
-    def pull(M, g):
-        """g^T M dF/dtheta, in the step that ends where the window starts."""
-        before = starts - 1
-        z, x = states[before], jax.tree.map(lambda x: x[before], inputs)
-        back = jnp.einsum("wji,wj->wi", M.matrix, g) * jnp.exp(M.log_scale)[:, None]
-
-        def one(z, x, back):
-            return jax.vjp(lambda p: eqx.combine(p, fixed)(z, x), learned)[1](back)[0]
-
-        squares = jax.tree.map(lambda v: jnp.mean(v**2, axis=0), jax.vmap(one)(z, x, back))
-        return jax.tree.map(jnp.sqrt, squares)
+        return (stop, walked), (*_gains(M, start_roots, end_roots, top), log_det, *_modal(M, modes))
 
     walked = (identity((count, n, n), dtype), jnp.zeros(count, dtype))
-    xs = (lags, None if roots is None else roots[1], cotangents)
+    xs = (lags, None if roots is None else roots[1])
     return jax.lax.scan(to_lag, (jnp.zeros((), lags.dtype), walked), xs)[1]
 
 

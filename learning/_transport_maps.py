@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, PyTree
 from physsim import (
     AbstractDrive,
     AbstractHamiltonian,
+    AbstractSeparableHamiltonian,
     AbstractSolver,
     DivergenceError,
     PhaseState,
@@ -151,6 +152,24 @@ def energy_metric(
     """
     n = z.size // 2
     return jax.hessian(lambda z: H(z[:n], z[n:], u))(z)
+
+
+def leapfrog_metric(
+    H: AbstractSeparableHamiltonian,
+    dt: Float[Array, ""],
+    z: Float[Array, " m"],
+    u: Float[Array, " inputs"],
+) -> Float[Array, "m m"]:
+    """The metric of the energy that `StormerVerlet` keeps exactly in linear motion.
+
+    With K and W the second derivatives of the potential at q and of the kinetic energy, K on q
+    and W - dt^2 W K W / 4 on p: the energy but for terms of order dt^2, which in long steps are
+    large. Positive definite within leapfrog's stability, where K is.
+    """
+    q, p = jnp.split(z, 2)
+    K = jax.hessian(lambda q: H.potential(q, u))(q)
+    W = jax.hessian(H.kinetic)(p)
+    return jax.scipy.linalg.block_diag(K, W - dt**2 / 4 * (W @ K @ W))
 
 
 def live_basis(hessians: Float[Array, "k m m"]) -> Float[Array, "m n"]:

@@ -57,13 +57,31 @@ def test_sensitivity_by_lag_is_the_gradient_through_one_step(run, result):
         z = cell_then(states[start - 1], us[start - 1])
         return g @ learning.run_map(cell, z, us[start : start + lag])[-1]
 
+    # At most two windows, which end as early and as late as the longest lag lets them.
     for i, lag in enumerate(LAGS):
-        each = [jax.grad(lambda c, s=s, lag=lag: late(c, s, lag))(cell) for s in (1, 20)]
+        each = [
+            jax.grad(lambda c, s=end - lag, lag=lag: late(c, s, lag))(cell) for end in (21, STEPS)
+        ]
         squares = jax.tree.map(lambda a, b: jnp.sqrt((a**2 + b**2) / 2), *each)
         for expected, found in zip(
             jax.tree.leaves(squares), jax.tree.leaves(result.sensitivity), strict=True
         ):
             np.testing.assert_allclose(found[i], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_cost_that_is_felt_at_one_time_is_looked_at_there(run):
+    cell, states, us = run
+    g = jnp.zeros_like(states).at[30].set(jnp.arange(1.0, UNITS + 1))
+    found = transport(*run, [4], cotangent=g, modes=False)
+    z = states[25]
+
+    def cost(then):
+        return g[30] @ learning.run_map(cell, then(z, us[25]), us[26:30])[-1]
+
+    for a, b in zip(
+        jax.tree.leaves(found.sensitivity), jax.tree.leaves(jax.grad(cost)(cell)), strict=True
+    ):
+        np.testing.assert_allclose(a[0], jnp.abs(b), rtol=1e-9, atol=1e-12)
 
 
 def test_effective_rates_are_relative_to_lag_one(run, result):

@@ -9,6 +9,9 @@ from ._fit import StackFit as StackFit
 from ._fit import fit_stack as fit_stack
 from ._fit import stack_gradient as stack_gradient
 from ._fit import trained_stack as trained_stack
+from ._layers import LayerRun as LayerRun
+from ._layers import layer_runs as layer_runs
+from ._layers import unit_map as unit_map
 from ._linear import LinearHRU as LinearHRU
 from ._linear import Oscillators as Oscillators
 from ._linear import make_linear_hru as make_linear_hru

@@ -36,6 +36,10 @@ class AbstractCoupling(eqx.Module):
         """A bound on the second derivative of the potential, a mode (or one for all)."""
 
     @abstractmethod
+    def argument(self, q: Array, r: Array) -> Array:
+        """W q + r, which the force's tanh is of."""
+
+    @abstractmethod
     def energy(self, c: Array, q: Array, r: Array) -> Array:
         """The saturating energy of each mode, before its step."""
 
@@ -60,13 +64,14 @@ class DiagonalCoupling(AbstractCoupling):
     def curvature(self, alpha, c):
         return alpha + jnp.abs(c) * jnp.exp(self.log_w)
 
+    def argument(self, q, r):
+        return along(jnp.exp(self.log_w), q) * q + r
+
     def energy(self, c, q, r):
-        w = along(jnp.exp(self.log_w), q)
-        return along(c, q) * log_cosh(w * q + r) / w
+        return along(c, q) * log_cosh(self.argument(q, r)) / along(jnp.exp(self.log_w), q)
 
     def force(self, h, c, q, r):
-        w = along(jnp.exp(self.log_w), q)
-        return -along(h * c, q) * jnp.tanh(w * q + r)
+        return -along(h * c, q) * jnp.tanh(self.argument(q, r))
 
     def names(self):
         return entries("log_w", self.log_w.shape[0])
@@ -94,11 +99,14 @@ class DenseCoupling(AbstractCoupling):
         rows = jnp.abs(c) * jnp.sum(size, 1)
         return _above(alpha) + _above(size.T @ rows)
 
+    def argument(self, q, r):
+        return jnp.tensordot(self.W, q, 1) + r
+
     def energy(self, c, q, r):
-        return along(c, q) * log_cosh(jnp.tensordot(self.W, q, 1) + r)
+        return along(c, q) * log_cosh(self.argument(q, r))
 
     def force(self, h, c, q, r):
-        slope = along(h * c, q) * jnp.tanh(jnp.tensordot(self.W, q, 1) + r)
+        slope = along(h * c, q) * jnp.tanh(self.argument(q, r))
         return -jnp.tensordot(self.W.T, slope, 1)
 
     def names(self):

@@ -68,10 +68,15 @@ class AbstractLayerwise(AbstractSweep):
             v, drive = block.enter(u)
             q = self.positions(stack.solver, block.unit, start, drive)
             u = block.leave(q, u, v, keep)
-        weighted = u * reading.weights[None]
-        H, steps, series = weighted.shape
-        shape = (H, reading.windows, steps // reading.windows, series)
-        return jnp.sum(weighted.reshape(shape), 2)
+        return pooled(u, reading)
+
+
+def pooled(u: Inexact[Array, "H T series"], reading: Reading) -> Inexact[Array, "H windows series"]:
+    """The features that are read of the last block's output."""
+    weighted = u * reading.weights[None]
+    H, steps, series = weighted.shape
+    shape = (H, reading.windows, steps // reading.windows, series)
+    return jnp.sum(weighted.reshape(shape), 2)
 
 
 @final
