@@ -145,7 +145,7 @@ def test_what_tau_does_at_a_lag_is_most_where_tau_is_the_lag():
     for tau in taus:
         other = target.with_circuit(rc(tau, 0.1).with_hamiltonian(scaled(target.circuit, tau)))
         result = other.transport([lag], windows=1, modes=False)
-        by_name = dict(zip(other.names, other.relative_sensitivity(result)[0], strict=True))
+        by_name = dict(zip(other.names, other.sensitivity(result)[0], strict=True))
         np.testing.assert_allclose(
             by_name["R1.R"], dt / tau * np.exp(-(lag + 1) * dt / tau), rtol=1e-6
         )

@@ -9,7 +9,7 @@ import typer
 from ._files import console, output_folder
 from ._main import app
 from ._options import Out, quantity
-from ._train import checkpoint_of
+from ._train import restored
 from ._train_config import TrainConfig, read_config
 
 
@@ -47,7 +47,7 @@ def tanks(
     splits = plan.splits(seed)
     if series > len(splits.test):
         raise ValueError(f"--series {series}: there are {len(splits.test)} test series")
-    stack = _restored(plan, seed, splits, run)
+    stack = restored(plan, seed, splits, run)
     if block > len(stack.blocks):
         raise ValueError(f"--block {block}: the stack has {len(stack.blocks)}")
     length = min(steps, int(splits.test.lengths[series - 1]))
@@ -75,15 +75,6 @@ def _trained_as(plan: TrainConfig, run: Path) -> tuple[TrainConfig, int]:
     result = read_result(run / "result.json")
     tables = {name: result[name] for name in ("data", "model", "gradient", "training")}
     return replace(plan, **tables), result["seed"]
-
-
-def _restored(plan: TrainConfig, seed: int, splits: Any, run: Path):
-    import learning
-
-    stack = plan.stack(splits.train, seed)
-    return learning.trained_stack(
-        stack, plan.optimiser(len(splits.train)), checkpoint_of(plan, seed, run, resume=True)
-    )
 
 
 def _block_run(stack: Any, x: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:

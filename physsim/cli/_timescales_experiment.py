@@ -198,6 +198,21 @@ def _anisotropy_claims(experiment, results) -> list[Claim]:
 _CLAIMS = {"effective rates": _rate_claims, "anisotropy": _anisotropy_claims}
 
 
+def saturation_notes(results: dict[str, Any]) -> list[str]:
+    """A line for every network with saturated gates, whose weights do not learn."""
+    told = [
+        (task, network, *np.mean(np.reshape(of.get("saturated", (0, 0)), (-1, 2)), axis=0))
+        for task, found in results.items()
+        for network, of in found.items()
+    ]
+    return [
+        f"{task}: of {network}'s gates {shut:.1%} are saturated shut and {opened:.1%} open, and do "
+        "not learn"
+        for task, network, shut, opened in told
+        if shut or opened
+    ]
+
+
 def claims_table(experiment: Experiment, claims: list[Claim]) -> Table:
     table = Table(
         title=f"{experiment.name}: {experiment.setting.seeds} seeds, means, 95 % intervals"

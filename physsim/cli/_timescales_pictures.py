@@ -9,15 +9,15 @@ from matplotlib.ticker import EngFormatter
 from learning._timescales_study import EPSILONS
 from physsim.plotting import ABOVE, COLOURS, style
 
-from ._timescales_report import CircuitReport, si
+from ._timescales_report import Report
+from ._timescales_target import TOP
 
-_SECONDS = EngFormatter("s")
 _ROWS = 24
 _FLOOR = 1e-4
 
 
-def circuit_picture(report: CircuitReport) -> Figure:
-    """Gain, anisotropy, spread of gradients, sensitivities and credit phase of a circuit."""
+def run_picture(report: Report) -> Figure:
+    """Gain, anisotropy, spread of gradients, sensitivities and credit phase of a run."""
     with style():
         figure = Figure(figsize=(10, 11))
         grid = figure.add_gridspec(3, 2, height_ratios=(1, 1, 1.3))
@@ -29,16 +29,23 @@ def circuit_picture(report: CircuitReport) -> Figure:
     return figure
 
 
-def _lag_axis(axis, label="lag"):
+def _lag_axis(axis, report, label="lag"):
+    unit = report.target.time_unit
     axis.set_xscale("log")
-    axis.set_xlabel(label)
-    axis.xaxis.set_major_formatter(_SECONDS)
+    axis.set_xlabel(label if unit == "s" else f"{label}, {unit}s")
+    axis.xaxis.set_major_formatter(EngFormatter("s" if unit == "s" else ""))
 
 
 def _gain(axis, report):
-    t, gain = report.seconds, report.gain
+    t, gain = report.times, report.gain
     axis.fill_between(t, gain.min(axis=1), gain.max(axis=1), alpha=0.2)
-    axis.plot(t, report.median(gain), "o-", markersize=3, label="energy metric")
+    axis.plot(
+        t,
+        report.median(gain),
+        "o-",
+        markersize=3,
+        label="energy metric" if report.target.metric is not None else "no metric",
+    )
     plain = report.median(np.exp(np.asarray(report.result.log_gain_euclidean)))
     axis.plot(t, plain, ":", color=COLOURS[1], label="Euclidean norm")
     shown = {}
@@ -47,47 +54,48 @@ def _gain(axis, report):
             shown.setdefault(f"{tau:.2g}", tau)
     for tau in list(shown.values())[:3]:
         axis.plot(t, np.exp(-t / tau), "--", linewidth=1, color="grey", alpha=0.8)
-        axis.annotate(f"exp(-t/{si(tau, 's')})", (t[len(t) // 2], np.exp(-t[len(t) // 2] / tau)),
-                      fontsize=7, color="grey")  # fmt: skip
+        at = t[len(t) // 2]
+        axis.annotate(f"exp(-t/{report.time(tau)})", (at, np.exp(-at / tau)), fontsize=7,
+                      color="grey")  # fmt: skip
     axis.set_yscale("log")
     low = max(_FLOOR, 0.5 * float(min(gain.min(), plain.min())))
     axis.set_ylim(low, 2 * float(max(gain.max(), plain.max())))
     axis.set_ylabel("gain of small changes")
     axis.legend(**ABOVE, ncols=2)
-    _lag_axis(axis)
+    _lag_axis(axis, report)
 
 
 def _anisotropy(axis, report):
-    found = report.result.anisotropy(report.target.top)
-    k = min(report.target.top, report.result.singular.shape[-1])
+    found = report.result.anisotropy(TOP)
+    k = min(TOP, report.result.singular.shape[-1])
     ratio = np.minimum(report.median(found.ratio), 1e16)
-    axis.plot(report.seconds, ratio, "o-", markersize=3, label=f"sigma 1 / sigma {k}")
+    axis.plot(report.times, ratio, "o-", markersize=3, label=f"sigma 1 / sigma {k}")
     axis.set(yscale="log", ylabel=f"sigma 1 / sigma {k}")
     if np.ptp(np.log(ratio)) < 0.1:
         axis.set_ylim(0.5 * ratio.min(), 2 * ratio.max())
     other = axis.twinx()
-    other.plot(report.seconds, report.median(found.participation), "s--", markersize=3,
+    other.plot(report.times, report.median(found.participation), "s--", markersize=3,
                color=COLOURS[1], label="directions (participation ratio)")  # fmt: skip
     other.set(ylabel="directions", ylim=(0, report.result.singular.shape[-1] * 1.05))
     other.grid(False)
     lines = [*axis.get_lines(), *other.get_lines()]
     axis.legend(lines, [line.get_label() for line in lines], **ABOVE, ncols=2)
-    _lag_axis(axis)
+    _lag_axis(axis, report)
 
 
 def _phase(axis, report):
     shift = report.phase_shift()
     for i in np.flatnonzero(report.oscillating)[:4]:
-        label = si(report.frequencies[i], "Hz")
-        axis.plot(report.seconds, shift[:, i], "o-", markersize=3, label=label)
+        label = report.period(report.frequencies[i])
+        axis.plot(report.times, shift[:, i], "o-", markersize=3, label=label)
     if axis.get_lines():
-        axis.legend(**ABOVE, ncols=4, title="")
+        axis.legend(**ABOVE, ncols=4, columnspacing=1, handlelength=1)
     else:
         axis.text(0.5, 0.5, "no oscillation", transform=axis.transAxes, ha="center", color="grey")
     if np.abs(shift).max(initial=0.0) < 0.1:
         axis.set_ylim(-0.1, 0.1)
     axis.set_ylabel("credit phase less omega t, rad")
-    _lag_axis(axis)
+    _lag_axis(axis, report)
 
 
 def _bars(axis, report):
@@ -103,7 +111,7 @@ def _heat(figure, axis, report):
     order = np.sort(order)
     values = report.sensitivity[:, order].T
     top = values.max(initial=0.0) or 1.0
-    edges = np.log10(report.seconds)
+    edges = np.log10(report.times)
     middle = (edges[1:] + edges[:-1]) / 2
     edges = 10 ** np.concatenate([[2 * edges[0] - middle[0]], middle, [2 * edges[-1] - middle[-1]]])
     rows = np.arange(len(order) + 1)
@@ -112,12 +120,11 @@ def _heat(figure, axis, report):
     axis.set_yticks(rows[:-1] + 0.5, [report.names[i] for i in order])
     axis.invert_yaxis()
     axis.grid(False)
-    unit = report.target.readout.unit
-    figure.colorbar(image, ax=axis, label=f"log10 |d {report.target.readout.name} / d ln value|, "
-                    f"1 = {top:.2g} {unit}")  # fmt: skip
+    (name, unit), change = report.target.read, report.target.change
+    figure.colorbar(image, ax=axis, label=f"log10 |d {name} / d {change}|, 1 = {top:.2g} {unit}")
     if report.lag is not None:
         axis.axvline(report.lag, color="white", linestyle="--", linewidth=1)
-    _lag_axis(axis, "lag between a value's effect and the read-out")
+    _lag_axis(axis, report, "lag between a value's effect and the read-out")
 
 
 def rates_picture(experiment, results: dict[str, Any]) -> Figure:

@@ -1,5 +1,6 @@
-"""What transport along a circuit's run says: figures, a table, and advice in words."""
+"""What transport along a run says: figures, a table, and advice in words."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 
 import learning
 
-from ._timescales_target import CircuitTarget
+from ._timescales_target import TOP, AbstractTarget
 
 _INVISIBLE = 1e-2
 _MOST_GRADIENTS = 48
@@ -25,33 +26,42 @@ def si(value: float, unit: str) -> str:
 
 
 @dataclass(frozen=True)
-class CircuitReport:
+class Report:
     """All there is to show of a run; arrays over lags come first."""
 
-    target: CircuitTarget
+    target: AbstractTarget
     result: learning.Transport
     names: list[str]
     """Of the parameters looked at."""
     sensitivity: np.ndarray
-    """|d read-out / d ln value| [L, P], root mean square over windows, in V or A."""
+    """|d read-out / d (ln) value| [L, P], root mean square over windows, in the read-out's unit."""
     spectrum: np.ndarray
     """Standard deviations of the gradients of single samples along their principal axes."""
     lag: float | None
-    """The lag (s) that the user has in mind."""
+    """The lag that the user has in mind."""
+
+    def time(self, value: float) -> str:
+        """In words: 4.93 us, or 40 steps."""
+        unit = self.target.time_unit
+        return si(value, unit) if unit == "s" else f"{value:.3g} {unit}{'' if value == 1 else 's'}"
+
+    def period(self, frequency: float) -> str:
+        """As it is usually told: 5.03 MHz, but 43 steps."""
+        return si(frequency, "Hz") if self.target.time_unit == "s" else self.time(1 / frequency)
 
     @property
-    def seconds(self) -> np.ndarray:
+    def times(self) -> np.ndarray:
         return self.result.lags * self.target.dt
 
     @property
     def time_constants(self) -> np.ndarray:
-        """Of the modes, in s; infinite without losses."""
+        """Of the modes, infinite without losses."""
         modes = self.result.modes
         return np.zeros(0) if modes is None else modes.time_constants() * self.target.dt
 
     @property
     def frequencies(self) -> np.ndarray:
-        """Of the modes, in Hz."""
+        """Of the modes, in Hz or per step."""
         modes = self.result.modes
         if modes is None:
             return np.zeros(0)
@@ -85,23 +95,31 @@ class CircuitReport:
         return np.where(loud & self.oscillating, np.angle(turned.mean(axis=1)), 0.0)
 
     @property
+    def growing(self) -> bool:
+        """Whether a mode of the mean motion does."""
+        return bool(np.any(self.time_constants < 0))
+
+    @property
     def oscillating(self) -> np.ndarray:
         """Which modes do."""
         return np.abs(self.frequencies) * self.target.dt > 1e-9
 
     def figures(self) -> dict[str, Any]:
-        spread = self.result.anisotropy(self.target.top)
+        spread = self.result.anisotropy(TOP)
         return {
-            "read_out": self.target.readout.name,
+            "read_out": self.target.read[0],
+            "unit_of_time": self.target.time_unit,
             "dt": self.target.dt,
-            "lags": self.seconds.tolist(),
+            "lags": self.times.tolist(),
             "gain": self.median(self.gain).tolist(),
             "gain_euclidean": self.median(np.exp(self.result.log_gain_euclidean)).tolist(),
+            "effective_rates": self.result.effective_rates().tolist(),
             "volume_rate": (self.median(self.result.contraction()) / self.target.dt).tolist(),
             "anisotropy": self.median(spread.ratio).tolist(),
             "participation": self.median(spread.participation).tolist(),
             "time_constants": [x if np.isfinite(x) else None for x in self.time_constants.tolist()],
             "frequencies": self.frequencies.tolist(),
+            "credit_phase_shift": self.phase_shift().tolist(),
             "sensitivity": dict(zip(self.names, self.sensitivity.T.tolist(), strict=True)),
             "gradient_spread": self.spectrum.tolist(),
             "suggested_factor": suggested_factor(self),
@@ -109,37 +127,49 @@ class CircuitReport:
 
 
 def make_report(
-    target: CircuitTarget, lag: float | None, chosen: Any = None, windows: int = 8
-) -> CircuitReport:
-    """Transport over lags up to half the run and, if given, the lag in mind (s).
+    target: AbstractTarget, lag: float | None, chosen: Any = None, windows: int = 8
+) -> Report:
+    """Transport over lags up to half the run and, if given, the lag in mind.
 
     `chosen` marks the parameters to look at, in the shape of the Hamiltonian.
     """
     lags = target.lags()
     if lag is not None:
-        steps = round(lag / target.dt)
+        steps, unit = round(lag / target.dt), target.time_unit
         if not 1 <= steps <= len(target.states) - 2:
             raise ValueError(
-                f"--lag {lag:.6g} s must be at least one step ({target.dt:.3g} s) and shorter than "
-                f"the run ({target.dt * (len(target.states) - 1):.3g} s): change --t-end or --dt"
+                f"--lag {lag:.6g} {unit} must be at least one step ({target.dt:.3g} {unit}) and "
+                f"shorter than the run ({target.dt * (len(target.states) - 1):.3g} {unit}): change "
+                "--lag, or --t-end and --dt"
             )
         lags = sorted({*lags, steps})
     result = target.transport(lags, windows, modes=_modes(target))
-    sensitivity, names = target.relative_sensitivity(result), np.array(target.names)
+    sensitivity, allowed = target.sensitivity(result), np.arange(len(target.names))
     if chosen is not None:
-        keep = np.concatenate([np.ravel(x) for x in jax.tree.leaves(chosen)]).astype(bool)
-        sensitivity, names = sensitivity[:, keep], names[keep]
-    return CircuitReport(target, result, names.tolist(), sensitivity, _spectrum(target, sensitivity,
-                         chosen), lag)  # fmt: skip
+        marks = np.concatenate([np.ravel(x) for x in jax.tree.leaves(chosen)]).astype(bool)
+        allowed = np.flatnonzero(marks)
+    sensitivity = sensitivity[:, allowed]
+    names, by_name = _grouped([target.names[i] for i in allowed], sensitivity)
+    spectrum = _spectrum(target, sensitivity, allowed)
+    return Report(target, result, names, by_name, spectrum, lag)
 
 
-def time_constants(target: CircuitTarget) -> np.ndarray:
+def _grouped(names: list[str], sensitivity: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The rows of matrices as one each, B[0,0], B[0,1], ... as B[0]: roots of sums of squares."""
+    short = [re.sub(r",\d+\]$", "]", name) for name in names]
+    kept = list(dict.fromkeys(short))
+    squares = np.zeros((len(kept), len(sensitivity)))
+    np.add.at(squares, [kept.index(name) for name in short], sensitivity.T**2)
+    return kept, np.sqrt(squares.T)
+
+
+def time_constants(target: AbstractTarget) -> np.ndarray:
     """Of the modes of the run's mean Jacobian, in s; empty where there is no full set of them."""
     modes = _modes(target)
     return modes.time_constants() * target.dt if modes else np.zeros(0)
 
 
-def _modes(target: CircuitTarget):
+def _modes(target: AbstractTarget):
     """The modes of the mean Jacobian; False where it has no full set of them."""
     from learning._transport import mean_jacobian
     from learning._transport_modes import has_modes
@@ -148,46 +178,46 @@ def _modes(target: CircuitTarget):
     return learning.map_modes(jacobian) if has_modes(jacobian) else False
 
 
-def _spectrum(target: CircuitTarget, sensitivity, chosen) -> np.ndarray:
-    """Of d read-out(t) / d ln values, the times t being the samples; the most sensitive values."""
-    flat = jax.tree.leaves(target.circuit.hamiltonian)
-    values = jnp.concatenate([jnp.ravel(x) for x in flat])
-    allowed = np.arange(values.size)
-    if chosen is not None:
-        marks = np.concatenate([np.ravel(x) for x in jax.tree.leaves(chosen)]).astype(bool)
-        allowed = np.flatnonzero(marks)
+def _spectrum(target: AbstractTarget, sensitivity, allowed) -> np.ndarray:
+    """Of d read-out(t) / d values, the times t being the samples; the most sensitive values."""
+    leaves = [jnp.ravel(x) for x in jax.tree.leaves(target.F.H)]
     order = np.argsort(-sensitivity.max(axis=0))[:_MOST_GRADIENTS]
     index = jnp.asarray(allowed[order])
-    slopes = _slopes(target.F, target.cotangent, target.inputs, target.states[0], values, index)
-    every = max(1, len(target.states) // 400)
+    scale = jnp.asarray(target.scale, leaves[0].dtype)[index]
+    slopes = _slopes(target.F, target.slopes[1:], target.inputs, target.states[0],
+                     jnp.concatenate(leaves), index, scale)  # fmt: skip
+    every = max(1, len(slopes) // 400)
     return np.asarray(learning.spread_of(slopes[::every]))
 
 
 @eqx.filter_jit
-def _slopes(F, cotangent, inputs, start, values, index):
-    """d read-out / d ln values[index] at every step [T+1, k], the start held."""
+def _slopes(F, slopes, inputs, start, values, index, scale):
+    """d read-out / d values[index], by `scale`, after every step [T, k]; the start held."""
     leaves, structure = jax.tree.flatten(F.H)
     cuts = np.cumsum([leaf.size for leaf in leaves])[:-1].tolist()
 
-    def states(change):
-        moved = values.at[index].multiply(jnp.exp(change), unique_indices=True)
+    def read(change):
+        moved = values.at[index].add(scale * change, unique_indices=True)
         pieces = [x.reshape(y.shape) for x, y in zip(jnp.split(moved, cuts), leaves, strict=True)]
-        other = eqx.tree_at(lambda F: F.H, F, jax.tree.unflatten(structure, pieces))
-        return learning.run_map(other, start, inputs)
+        other = eqx.tree_at(lambda F: F.H, F, jax.tree.unflatten(structure, pieces)).prepared()
 
-    zero = jnp.zeros(index.size, values.dtype)
-    moves = jax.jacfwd(states)(zero)
-    g = jax.vmap(cotangent)(states(zero))
-    return jnp.einsum("tn,tnk->tk", g, moves)
+        def step(z, at):
+            x, g = at
+            z = other(z, x)
+            return z, g @ z
+
+        return jax.lax.scan(step, start, (inputs, slopes))[1]
+
+    return jax.jacfwd(read)(jnp.zeros(index.size, values.dtype))
 
 
-def lag_table(report: CircuitReport) -> Table:
+def lag_table(report: Report) -> Table:
     """One row a lag."""
-    spread = report.result.anisotropy(report.target.top)
+    spread = report.result.anisotropy(TOP)
     columns = {
-        "lag": [si(x, "s") for x in report.seconds],
+        "lag": [report.time(x) for x in report.times],
         "gain": [f"{x:.3g}" for x in report.median(report.gain)],
-        "volume, 1/s": [
+        f"volume, 1/{report.target.time_unit}": [
             f"{x:.3g}" for x in report.median(report.result.contraction()) / report.target.dt
         ],
         "sigma 1/k": [f"{x:.3g}" for x in report.median(spread.ratio)],
@@ -197,7 +227,7 @@ def lag_table(report: CircuitReport) -> Table:
             for row, i in zip(report.sensitivity, report.sensitivity.argmax(axis=1), strict=True)
         ],
     }
-    table = Table(title=f"transport by lag, and what moves {report.target.readout.name} most")
+    table = Table(title=f"transport by lag, and what moves {report.target.read[0]} most")
     for name in columns:
         table.add_column(name, justify="left" if name == "learns most" else "right")
     for row in zip(*columns.values(), strict=True):
@@ -205,71 +235,77 @@ def lag_table(report: CircuitReport) -> Table:
     return table
 
 
-def suggested_factor(report: CircuitReport) -> float | None:
+def suggested_factor(report: Report) -> float | None:
     """By what to multiply the slowest time constant without oscillation to meet the lag in mind."""
-    if report.lag is None:
+    if report.lag is None or report.growing:
         return None
     relaxing = report.time_constants[~report.oscillating]
-    relaxing = relaxing[np.isfinite(relaxing) & (relaxing > 0)]
+    relaxing = relaxing[np.isfinite(relaxing)]
     return float(report.lag / relaxing.max()) if relaxing.size else None
 
 
-def advice(report: CircuitReport) -> str:
+def advice(report: Report) -> str:
     """A paragraph: how far credit reaches, what is invisible where, time constants to take."""
     return " ".join([*_reach(report), *_invisible(report), *_suggestion(report)])
 
 
 def _reach(report) -> list[str]:
     taus, frequencies = report.time_constants, report.frequencies
-    gain, last = report.median(report.gain), report.seconds[-1]
+    gain, last = report.median(report.gain), report.times[-1]
     said = []
     if not taus.size:
         said.append("The run has no full set of modes (a critically damped or free motion).")
-    elif np.all(np.isinf(taus)):
+    elif report.growing:
+        fastest = -1 / np.min(1 / taus)
+        said.append(f"The mean motion runs away, by a factor e in {report.time(fastest)}.")
+    elif np.isinf(taus[0]):
         said.append("Without losses credit reaches any lag undiminished.")
     else:
-        slowest = taus[0] if taus[0] > 0 else np.inf
-        word = f"The slowest motion lasts {si(slowest, 's')}"
-        if report.oscillating[0] and np.isfinite(slowest):
-            q = np.pi * frequencies[0] * slowest
-            word += f" at {si(frequencies[0], 'Hz')} (Q {q:.3g})"
+        word = f"The slowest motion lasts {report.time(taus[0])}"
+        if report.oscillating[0]:
+            q = np.pi * frequencies[0] * taus[0]
+            word += f" at {report.period(frequencies[0])} (Q {q:.3g})"
         said.append(f"{word}: beyond a few times that, gradients vanish.")
     if gain[-1] > 2 * gain[0] and gain[-1] > 2:
         said.append(
-            f"Small changes grow {gain[-1]:.3g} times over {si(last, 's')}, as the frequency "
+            f"Small changes grow {gain[-1]:.3g} times over {report.time(last)}, as the frequency "
             "depends on the amplitude, or as the motion is unstable."
         )
     shift = np.abs(report.phase_shift()[-1]).max(initial=0.0)
     if shift > 0.1:
         said.append(
-            f"Over {si(last, 's')} credit comes {shift:.2g} rad off the phase of the mean motion: "
-            "such shear limits learning too; use shorter windows or smaller amplitudes."
+            f"Over {report.time(last)} credit comes {shift:.2g} rad off the phase of the mean "
+            "motion: such shear limits learning too; use shorter windows or smaller amplitudes."
         )
     return said
 
 
 def _invisible(report) -> list[str]:
-    seconds = report.seconds
-    where = [0, len(seconds) // 2, len(seconds) - 1]
+    times = report.times
+    where = [0, len(times) // 2, len(times) - 1]
     if report.lag is not None:
-        where = [int(np.argmin(abs(seconds - report.lag)))]
+        where = [int(np.argmin(abs(times - report.lag)))]
     said = []
     for at in where:
         names = report.invisible(at)
         if len(names) == len(report.names):
-            said.append(f"At lag {si(seconds[at], 's')} nothing can be learned: all is invisible.")
+            said.append(
+                f"At lag {report.time(times[at])} nothing can be learned: all is invisible."
+            )
         elif names:
             listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
-            said.append(f"At lag {si(seconds[at], 's')} these are invisible: {listed}.")
+            said.append(f"At lag {report.time(times[at])} these are invisible: {listed}.")
         else:
-            said.append(f"At lag {si(seconds[at], 's')} every value is visible.")
+            said.append(f"At lag {report.time(times[at])} every value is visible.")
     return said
 
 
 def _suggestion(report) -> list[str]:
     if report.lag is None:
         return ["Give --lag, the delay that the task asks for, to have time constants suggested."]
-    told = si(report.lag, "s")
+    if report.growing:
+        return ["No time constant can be suggested for a motion that runs away."]
+    told = report.time(report.lag)
     factor = suggested_factor(report)
     if factor is not None:
         if 0.5 <= factor <= 2:
@@ -279,10 +315,10 @@ def _suggestion(report) -> list[str]:
             f"{factor:.3g}."
         ]
     taus = report.time_constants
-    finite = taus[np.isfinite(taus) & (taus > 0)]
-    if finite.size and finite.max() < report.lag:
+    finite = taus[np.isfinite(taus)]
+    if finite.size == taus.size and finite.max(initial=0.0) < report.lag:
         return [
             f"For a lag of {told} the losses should be {report.lag / finite.max():.3g} times "
             "smaller, so that the slowest oscillation lasts that long."
         ]
-    return [f"The circuit remembers over the lag of {told}."]
+    return [f"It remembers over the lag of {told}."]

@@ -1,7 +1,7 @@
-"""A circuit and its run, as a map whose transport can be looked at."""
+"""What transport is looked at along: a circuit's run, or that of a layer of a trained stack."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, final
 
 import equinox as eqx
@@ -15,11 +15,53 @@ from physsim import PhaseState, StormerVerlet, make_drive
 
 _SAMPLED = 20
 _PER_DECADE = 8
+TOP = 10
+"""Directions are told by so many of the largest singular values."""
 
 
-@dataclass(frozen=True)
-class CircuitTarget:
-    """A run of `F`; the state z is (q, p) without what stores no energy, dimensionless."""
+class AbstractTarget(eqx.Module):
+    """A run of `F`, and what is read of it."""
+
+    F: eqx.AbstractVar[learning.StepMap]
+    states: eqx.AbstractVar[Any]
+    inputs: eqx.AbstractVar[Any]
+    metric: eqx.AbstractVar[Any]
+    """None where there is no energy to measure by."""
+    dt: eqx.AbstractVar[float]
+    """A step, in `time_unit`."""
+    time_unit: eqx.AbstractVar[str]
+    read: eqx.AbstractVar[tuple[str, str]]
+    """What is read, and its unit."""
+    change: eqx.AbstractVar[str]
+    """By what sensitivities are: "ln value" or "value"."""
+    names: eqx.AbstractVar[tuple[str, ...]]
+    """Of the parameters, which are the leaves of F.H."""
+    scale: eqx.AbstractVar[np.ndarray]
+    """How far a unit change moves each of them [P]."""
+    slopes: eqx.AbstractVar[Any]
+    """The derivative of what is read by each state [states, n]."""
+
+    def transport(self, lags, windows: int = 8, modes: Any = True) -> learning.Transport:
+        """Transport along the run; sensitivities are those of what is read."""
+        return learning.transport(
+            self.F, self.states, self.inputs, lags, self.metric, cotangent=self.slopes,
+            parameters=self.F.parameters(), windows=windows, top=TOP, modes=modes,
+        )  # fmt: skip
+
+    def sensitivity(self, result: learning.Transport) -> np.ndarray:
+        """Of what is read by a unit change of each parameter [L, P]."""
+        leaves = jax.tree.leaves(result.sensitivity)
+        flat = [np.asarray(x).reshape(len(result.lags), -1) for x in leaves]
+        return np.concatenate(flat, 1) * self.scale
+
+    def lags(self) -> list[int]:
+        """Spread evenly on a logarithmic scale, from one step to half the run."""
+        return spread_lags(len(self.states) // 2)
+
+
+@final
+class CircuitTarget(AbstractTarget):
+    """The run of a circuit; z is (q, p) without what stores no energy, dimensionless."""
 
     circuit: Circuit
     readout: Readout
@@ -27,34 +69,31 @@ class CircuitTarget:
     states: Any
     inputs: Any
     metric: Any
-    """Second derivatives of the energy where the run starts."""
+    """Second derivatives of the energy at rest."""
     dt: float
     """In s."""
-    top: int = field(default=10)
+    time_unit = "s"
+    change = "ln value"
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def read(self):
+        return self.readout.name, self.readout.unit
+
+    @property
+    def names(self):
         return self.circuit.hamiltonian.parameter_names()
 
     @property
-    def cotangent(self) -> "ReadoutSlope":
-        """z -> the derivative of the read-out (V or A) by z."""
+    def scale(self):
+        """The values: they are trained by their logarithms."""
+        leaves = jax.tree.leaves(self.circuit.hamiltonian)
+        return np.abs(np.concatenate([np.ravel(x) for x in leaves]))
+
+    @property
+    def slopes(self):
+        """Of the read-out (V or A)."""
         H, u = self.circuit.hamiltonian, _inputs_at_start(self.circuit)
-        return ReadoutSlope(self.readout, H, self.F.basis, u)
-
-    def transport(self, lags, windows: int = 8, modes: Any = True) -> learning.Transport:
-        """Transport along the run; sensitivities are those of the read-out."""
-        return learning.transport(
-            self.F, self.states, self.inputs, lags, self.metric, cotangent=self.cotangent,
-            parameters=self.F.parameters(), windows=windows, top=self.top, modes=modes,
-        )  # fmt: skip
-
-    def relative_sensitivity(self, result: learning.Transport) -> np.ndarray:
-        """d read-out / d ln value [L, P]: by a relative change, which is how values are trained."""
-        leaves = jax.tree.leaves(result.sensitivity)
-        flat = np.concatenate([np.asarray(x).reshape(len(result.lags), -1) for x in leaves], 1)
-        values = [np.ravel(x) for x in jax.tree.leaves(self.circuit.hamiltonian)]
-        return flat * np.abs(np.concatenate(values))
+        return _each_slope(self.readout, H, self.F.basis, u, self.states)
 
     def with_circuit(self, circuit: Circuit) -> "CircuitTarget":
         """The run of the same circuit with other values: same steps, from its own start."""
@@ -64,27 +103,16 @@ class CircuitTarget:
         states = learning.run_map(F, start, self.inputs)
         return replace(self, circuit=circuit, F=F, states=states)
 
-    def lags(self) -> list[int]:
-        """Spread evenly on a logarithmic scale, from one step to half the run."""
-        return spread_lags(len(self.states) // 2)
 
+@eqx.filter_jit
+def _each_slope(readout, H, basis, u, states):
+    """d read-out / dz of each state, in SI, at the inputs of the start."""
 
-@final
-class ReadoutSlope(eqx.Module):
-    """z -> d read-out / dz, in SI, at the inputs of the start."""
+    def measured(z):
+        q, p = jnp.split(basis @ z, 2)
+        return readout(H, PhaseState(q, p), u)
 
-    readout: Readout
-    H: Any
-    basis: Any
-    u: Any
-
-    def __call__(self, z):
-        def measured(z):
-            full = self.basis @ z
-            n = full.size // 2
-            return self.readout(self.H, PhaseState(full[:n], full[n:]), self.u)
-
-        return jax.grad(measured)(z)
+    return jax.vmap(jax.grad(measured))(states)
 
 
 def spread_lags(longest: int) -> list[int]:

@@ -11,7 +11,9 @@ import numpy as np
 import typer
 
 from ._curves import save_curves
+from ._digest import digest
 from ._files import console, output_folder
+from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_same, is_first, join
 from ._main import app
 from ._options import Out
 from ._record import save_record
@@ -34,12 +36,18 @@ def train(
         bool, typer.Option("--resume", help="Go on from the checkpoints in the results' folder.")
     ] = False,
     out: Out = "out",
+    coordinator: Coordinator = None,
+    hosts: Hosts = None,
+    process_id: ProcessId = None,
+    wait: Wait = WAIT,
 ) -> None:
     """Train a stack of Hamiltonian recurrent units to classify series, or to read values off them.
 
     Each seed's results are in OUT/CONFIG_METHOD/seed_N: metrics.jsonl (a line an epoch), a
     checkpoint that survives a crash (go on with `--resume`), result.json, learning curves
-    and the confusion matrix. Compare methods and seeds with `physsim compare OUT`.
+    and the confusion matrix. Compare methods and seeds with `physsim compare OUT`. All devices
+    share the series of a batch; on several hosts, run the same command on each, with one folder
+    for results.
 
     Examples:
 
@@ -67,6 +75,7 @@ def train(
 
     docs/hssm.md lists all keys.
     """
+    mesh = join(locals())
     plan = read_config(config)
     changes: dict[str, Any] = {}
     if method is not None:
@@ -78,12 +87,14 @@ def train(
     if seeds is not None:
         changes["seeds"] = tuple(range(seeds))
     plan = replace(plan, **changes)
+    tables = {f"[{name}]": table for name, table in _tables(plan).items()}
+    check_same(tables | {"seeds": plan.seeds}, "give all processes the same configuration")
     folder = output_folder(Path(out) / plan.label)
     # One optimiser for all seeds: a new one would be compiled anew.
     optimiser, results = plan.optimiser(len(plan.splits(plan.seeds[0]).train)), []
     for seed in plan.seeds:
         own = output_folder(folder / f"seed_{seed}")
-        results.append(_train_one(plan, seed, own, resume, optimiser))
+        results.append(_train_one(plan, seed, own, resume, optimiser, mesh))
         if results[-1]["interrupted"]:
             console.print("interrupted; go on with --resume", style="yellow")
             raise typer.Exit(130)
@@ -96,12 +107,13 @@ def train(
 
 
 def _train_one(
-    plan: TrainConfig, seed: int, folder: Path, resume: bool, optimiser: Any
+    plan: TrainConfig, seed: int, folder: Path, resume: bool, optimiser: Any, mesh: Any
 ) -> dict[str, Any]:
     """Train with one seed, write its results, and return them."""
     import learning
 
     splits = plan.splits(seed)
+    check_same({"the data": _digest_of(splits)}, "give all processes the same files")
     stack = plan.stack(splits.train, seed)
     options, settings = plan.training, _settings(plan, seed)
     checkpoint = checkpoint_of(plan, seed, folder, resume)
@@ -112,20 +124,26 @@ def _train_one(
         epochs=options["epochs"], batch_size=options["batch"],
         patience=options["patience"] or None, seed=seed, checkpoint=checkpoint,
         metrics=learning.MetricsFile(folder / "metrics.jsonl", lambda epoch: epoch._asdict()),
+        mesh=mesh,
     )  # fmt: skip
     if fit.origin:
         console.print(fit.origin, highlight=False)
     result = settings | _figures(splits, fit)
+    if is_first():
+        _write(plan, result, splits, fit, folder)
+    return result
+
+
+def _write(plan: TrainConfig, result: dict[str, Any], splits, fit, folder: Path) -> None:
     path = folder / "result.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
-    save_record(path, "train", [plan.path], settings)
+    save_record(path, "train", [plan.path], _settings(plan, result["seed"]))
     _draw(result, splits, fit, folder)
     console.print(
         f"  {result['metric']} {result[result['metric']]:.4f} on the test series after "
         f"{len(fit.epochs)} epochs, {result['seconds']:.0f} s; results in {folder}",
         highlight=False,
     )
-    return result
 
 
 def checkpoint_of(plan: TrainConfig, seed: int, folder: Path, resume: bool):
@@ -136,11 +154,28 @@ def checkpoint_of(plan: TrainConfig, seed: int, folder: Path, resume: bool):
     return learning.Checkpoint(folder / "checkpoint", every, resume, _hashes(_settings(plan, seed)))
 
 
+def restored(plan: TrainConfig, seed: int, splits: Any, folder: Path):
+    """The stack whose training with this configuration and seed is in `folder`."""
+    import learning
+
+    stack, checkpoint = plan.stack(splits.train, seed), checkpoint_of(plan, seed, folder, True)
+    return learning.trained_stack(stack, plan.optimiser(len(splits.train)), checkpoint)
+
+
 def _settings(plan: TrainConfig, seed: int) -> dict[str, Any]:
     """What makes a run what it is."""
-    tables = asdict(plan)
     named = {"config": plan.path.stem, "method": plan.gradient["method"], "seed": seed}
-    return named | {name: tables[name] for name in ("data", "model", "gradient", "training")}
+    return named | _tables(plan)
+
+
+def _tables(plan: TrainConfig) -> dict[str, Any]:
+    tables = asdict(plan)
+    return {name: tables[name] for name in ("data", "model", "gradient", "training")}
+
+
+def _digest_of(splits) -> str:
+    parts = (splits.train, splits.validation, splits.test)
+    return digest(*(x.tobytes() for part in parts for x in (part.x, part.lengths, part.targets)))
 
 
 def _hashes(settings: dict[str, Any]) -> dict[str, str]:

@@ -49,6 +49,13 @@ def choose_values(circuit, train: dict[str, dict[str, Any]], where: str = "train
     return started, Chosen(*(_shaped(H, x) for x in (chosen, lower / units, upper / units)))
 
 
+def with_values(circuit, values: dict[str, float]):
+    """The circuit with `values`, in SI, by the names of all its parameters."""
+    units = np.concatenate([np.ravel(x) for x in jax.tree.leaves(circuit.units)])
+    flat = np.array([values[name] for name in circuit.hamiltonian.parameter_names()])
+    return circuit.with_hamiltonian(_shaped(circuit.hamiltonian, flat / units))
+
+
 def spread_values(circuit, chosen: Chosen, spread: float, seed: int):
     """The circuit with its trained values multiplied by exp(spread x normal), within bounds."""
     if not spread:
