@@ -120,7 +120,7 @@ class FusedSweep(AbstractSweep):
     depend on it.
     """
 
-    chunk: int = eqx.field(static=True, default=32)
+    chunk: int = eqx.field(static=True, default=128)
 
     def __check_init__(self):
         if self.chunk < 1:

@@ -44,7 +44,7 @@ _TABLES = {
     "gradient": {
         "method": Key((str,), "fused"),
         "epsilon": Key((float,), 0.0, least=0),
-        "chunk": Key((int,), 32, least=1),
+        "chunk": Key((int,), 128, least=1),
         "exact_reversal": Key((bool, str), "auto"),
     },
     "training": {
