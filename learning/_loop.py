@@ -19,6 +19,7 @@ from ._gradient import AbstractGradient
 from ._objective import Objective, batch_index
 from ._samples import AnySamples, Samples, SharedSamples
 from ._state import TrainState, Update
+from ._way_back import reason
 
 
 @final
@@ -80,8 +81,8 @@ def _advance(plan: Plan, state: TrainState, started: float):
     except eqx.EquinoxRuntimeError as error:
         if jax.process_count() > 1:
             # The others wait for what this process will not add.
-            raise DivergenceError(str(error).splitlines()[0]) from None
-        return _diverged(state, str(error).splitlines()[0]), None
+            raise DivergenceError(reason(error)) from None
+        return _diverged(state, reason(error)), None
     if not np.isfinite(loss + norm):
         return _diverged(state, _NOT_FINITE), None
     judged = None

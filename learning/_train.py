@@ -1,12 +1,9 @@
 """Training parameters by gradient descent on the cost of runs."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any, final
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
@@ -18,13 +15,12 @@ from physsim import (
     Inputs,
     check_solver,
     check_steps,
-    hosts,
-    progress_bar,
     sharding,
 )
 
 from ._checkpoint import Checkpoint
 from ._domain import make_domain
+from ._files import Files
 from ._gradient import AbstractGradient, InitialState
 from ._loop import Plan, train
 from ._metrics import MetricsFile
@@ -32,7 +28,7 @@ from ._objective import Objective
 from ._outcome import Outcome
 from ._rhel import ReversibleAdjoint
 from ._samples import AnySamples, Samples, SharedSamples
-from ._state import TrainState, Update, start_state
+from ._state import Update, start_state
 
 
 @final
@@ -139,62 +135,29 @@ def fit(
         judge_every=judge_every or batches, check_every=check_every,
         tolerance=tolerance, patience=patience, seed=seed, mesh=mesh,
     )  # fmt: skip
-    state, origin = _first_state(plan, checkpoint)
-    if mesh is not None and jax.process_index() > 0:
-        checkpoint, metrics, progress = None, None, False
-    if metrics is not None:
-        metrics.rewind(state.step)
-    bar = progress_bar("training", iterations) if progress else nullcontext(lambda *_, **__: None)
-    with bar as advance:
+    files = Files(checkpoint, metrics, mesh)
+    state, origin = files.begin(start_state(domain.to_free(H), plan.optimiser))
+    with files.bar(progress, iterations) as advance:
         advance(state.step)
         agreed = ""
 
         def told(_, update: Update) -> None:
             nonlocal agreed
-            if metrics is not None:
-                metrics.write(update)
+            files.tell(update)
             if update.agreement is not None:
                 agreed = f", gradient within {update.agreement[1]:.1e} of BPTT's"
             advance(1, note=f"loss {update.loss:.3e}{agreed}")
             if callback is not None:
                 callback(update)
 
-        def kept(state: TrainState) -> None:
-            if checkpoint is not None and state.step % checkpoint.every == 0:
-                _save(checkpoint, metrics, state)
-
-        state, interrupted = train(plan, state, told, kept)
-    if checkpoint is not None:
-        _save(checkpoint, metrics, state)
-    best = domain.from_free(H, jnp.asarray(np.asarray(state.best_z)))
+        state, interrupted = train(plan, state, told, files.keep)
+    files.save(state)
+    best = domain.from_free(H, sharding.local(state.best_z, mesh))
     return Fit(best, state.losses, interrupted, float(state.best), state.judged, objective, origin)
 
 
 def _shared(samples: Samples | None, mesh: Mesh | None) -> AnySamples:
     return samples if samples is None or mesh is None else SharedSamples.make(samples, mesh)
-
-
-def _first_state(plan: Plan, checkpoint: Checkpoint | None) -> tuple[TrainState, str]:
-    """The state to start from, on the devices of the mesh."""
-    z = plan.objective.domain.to_free(plan.objective.H)
-    state, origin = start_state(z, plan.optimiser), ""
-    if checkpoint is not None and checkpoint.resume:
-        kept, origin = checkpoint.load(state)
-        state = state if kept is None else kept
-    if plan.mesh is None:
-        return state, origin
-    kept = {} if checkpoint is None else checkpoint.belongs_to
-    hosts.check_agreement(
-        {"the update to start from": state.step, **kept},
-        "give all the same task, and a folder for results that all see",
-    )
-    return sharding.replicate(state, plan.mesh), origin
-
-
-def _save(checkpoint: Checkpoint, metrics: MetricsFile | None, state: TrainState) -> None:
-    if metrics is not None:
-        metrics.sync()
-    checkpoint.save(state)
 
 
 def _with_value(optimiser) -> Any:

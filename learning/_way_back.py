@@ -53,6 +53,11 @@ def require_met(gradients: PyTree, missed: Float[Array, ""]) -> PyTree:
     return gradients
 
 
+def reason(error: Exception) -> str:
+    """What `error` says in one line, without the stack that equinox tells before it."""
+    return str(error).rpartition("EquinoxRuntimeError: ")[2].splitlines()[0]
+
+
 class AbstractWayBack(eqx.Module):
     """From the end of a run to its start, in memory that does not grow with the run."""
 

@@ -39,13 +39,21 @@ def spread(function: Callable[[Any, Any], Any], mesh: Mesh | None) -> Callable[[
     return function if mesh is None else _mapped(function, mesh, PartitionSpec(SAMPLES))
 
 
-def total(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
+def total(function: Callable[[Any, Any], Any], mesh: Mesh | None) -> Callable[[Any, Any], Any]:
     """The sum of function(common, part of the samples) over the devices."""
 
     def summed(common, samples):
         return jax.lax.psum(function(common, samples), SAMPLES)
 
-    return _mapped(summed, mesh, PartitionSpec())
+    return function if mesh is None else agreed(summed, mesh)
+
+
+def agreed(function: Callable[[Any, Any], Any], mesh: Mesh | None) -> Callable[[Any, Any], Any]:
+    """function(common, part of the samples), the same on all devices as it sums over them itself.
+
+    They are the axis `SAMPLES`, over which it takes `jax.lax.psum`.
+    """
+    return function if mesh is None else _mapped(function, mesh, PartitionSpec())
 
 
 def _mapped(function, mesh, result):
@@ -55,15 +63,24 @@ def _mapped(function, mesh, result):
     )
 
 
-def share(tree: PyTree, mesh: Mesh) -> PyTree:
+def share(tree: PyTree, mesh: Mesh | None) -> PyTree:
     """Arrays known on every host, each device holding its part of the leading axis."""
+    if mesh is None:
+        return jax.tree.map(jnp.asarray, tree)
     return _placed(tree, NamedSharding(row_of(mesh), PartitionSpec(SAMPLES)))
 
 
-def replicate(tree: PyTree, mesh: Mesh) -> PyTree:
+def replicate(tree: PyTree, mesh: Mesh | None) -> PyTree:
     """JAX arrays known on every host, whole on each device; all else as it is."""
+    if mesh is None:
+        return tree
     arrays, rest = eqx.partition(tree, eqx.is_array)
     return eqx.combine(_placed(arrays, NamedSharding(row_of(mesh), PartitionSpec())), rest)
+
+
+def local(tree: PyTree, mesh: Mesh | None) -> PyTree:
+    """What is whole on each device of the mesh, on this host's first one alone."""
+    return tree if mesh is None else jax.tree.map(lambda x: jnp.asarray(np.asarray(x)), tree)
 
 
 def _placed(tree, sharding):

@@ -14,7 +14,7 @@ from ._stack import Reading, mean_pooling, subsampling
 
 
 class Batch(NamedTuple):
-    """Series on the device, batch last; `weights` is 0 for those that only fill a batch up."""
+    """Series, batch last; `weights` is 0 for those that only fill a batch up."""
 
     x: Any
     lengths: Any
@@ -77,6 +77,11 @@ def goal_of(data: SeriesData) -> AbstractGoal:
 
 def make_batch(data: SeriesData, index: Any, size: int, dtype: Any) -> Batch:
     """The series of `index`, filled up to `size` with the first of them at weight 0."""
+    return jax.tree.map(jnp.asarray, batch_of(data, index, size, dtype))
+
+
+def batch_of(data: SeriesData, index: Any, size: int, dtype: Any) -> Batch:
+    """The same as arrays of numpy."""
     index = np.asarray(index)
     filled = np.concatenate([index, np.full(size - len(index), index[0])])
     weights = (np.arange(size) < len(index)).astype(dtype)
@@ -84,5 +89,4 @@ def make_batch(data: SeriesData, index: Any, size: int, dtype: Any) -> Batch:
     if not data.classes:
         targets = np.moveaxis(targets, 0, 2).astype(dtype)
     x = np.ascontiguousarray(data.x[filled].transpose(1, 2, 0), dtype)
-    lengths = data.lengths[filled]
-    return Batch(*jax.tree.map(jnp.asarray, (x, lengths, targets, weights)))
+    return Batch(x, data.lengths[filled], targets, weights)

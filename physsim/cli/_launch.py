@@ -60,11 +60,16 @@ def join(options: dict[str, Any]) -> Any:
 
 def check_circuit(circuit) -> None:
     """`ValueError` where the processes were given different circuits."""
-    from physsim import hosts
-
     tolerances = repr(circuit.netlist.tolerances)
     told = {"the netlist": (digest_of_netlist(circuit.netlist), tolerances)}
-    hosts.check_agreement(told, "give all processes the same file")
+    check_same(told, "give all processes the same file")
+
+
+def check_same(what: dict[str, Any], advice: str) -> None:
+    """`ValueError` that names what the processes have read otherwise."""
+    from physsim import hosts
+
+    hosts.check_agreement(what, advice)
 
 
 def is_first() -> bool:
