@@ -40,14 +40,14 @@ from ._netlist import Netlist, parse_netlist, read_netlist
 from ._noise_spectrum import noise
 from ._normal_tree import NormalTree
 from ._operating_point import OperatingPoint, operating_point
-from ._plan import seconds
+from ._plan import aligned, seconds
 from ._port_hamiltonian import PortHamiltonian, port_hamiltonian
 from ._quantities import Scales
 from ._readout import Readout
 from ._report import make_report
 from ._result import Result
 from ._scales import choose_scales
-from ._sources import SourceDrive, evaluate, shortest_time
+from ._sources import SourceDrive, corners_of, evaluate, rhythm_of, shortest_time
 from ._transient import Transient
 from ._values import with_values
 
@@ -315,6 +315,20 @@ class Circuit:
         if self.netlist.tran and self.netlist.tran.max_step:
             limits.append(self.netlist.tran.max_step)
         return min([dt, *limits])
+
+    def aligned_dt(self, dt: float, *times: float, finest: float | None = None) -> float:
+        """At most `dt` (s): a step at whose ends the corners of waveforms lie, and `times` (s).
+
+        `dt` itself where there is no corner, or no such step as long as `finest` (s), by
+        default a quarter of `dt`.
+        """
+        rhythm = [t for signal in self.signals for t in rhythm_of(signal.waveform)]
+        return aligned(dt, [*rhythm, *times], finest) if rhythm else dt
+
+    def has_corners(self, t_end: float) -> bool:
+        """Whether the slope of some source jumps between the start and `t_end` (s)."""
+        times = (t for signal in self.signals for t in corners_of(signal.waveform))
+        return any(0 < t <= t_end for t in times)
 
     def simulate(
         self,

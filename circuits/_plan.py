@@ -56,11 +56,11 @@ def make_plan(
     return Plan(stop / num_steps, num_steps, save_every, start)
 
 
-def aligned(dt: float, times: Sequence[float]) -> float:
+def aligned(dt: float, times: Sequence[float], finest: float | None = None) -> float:
     """At most `dt`: a step of which all `times` (s) are multiples, so that none is cut.
 
     A corner of a waveform inside a step would cost the method its order. `dt` itself where
-    the times have no common step that is long enough.
+    the times have no common step as long as `finest`, by default a quarter of `dt`.
     """
     usable = sorted({abs(t) for t in times if t and math.isfinite(t)})
     if not usable:
@@ -72,7 +72,7 @@ def aligned(dt: float, times: Sequence[float]) -> float:
     common = functools.reduce(_common, parts)
     step = float(common) * unit
     if step < dt:
-        return step if step * _LONGEST_DETOUR >= dt else dt
+        return step if step >= (dt / _LONGEST_DETOUR if finest is None else finest) else dt
     return step / math.ceil(step / dt - 1e-9)
 
 

@@ -19,9 +19,8 @@ from physsim import (
     symbolic,
 )
 
-from ._plan import Plan, aligned, make_plan
+from ._plan import Plan, make_plan
 from ._result import Result
-from ._sources import rhythm_of
 
 if TYPE_CHECKING:
     from ._circuit import Circuit
@@ -80,14 +79,11 @@ class Transient:
 
     def _aligned(self, dt: float) -> float:
         """`dt`, shortened so that corners of waveforms fall between steps."""
-        circuit, tran = self.circuit, self.circuit.netlist.tran
-        corners = [t for signal in circuit.signals for t in rhythm_of(signal.waveform)]
-        if not corners:
-            return dt
+        tran = self.circuit.netlist.tran
         ends = [self.stop] if self.stop is not None else []
         if tran is not None:
             ends += [tran.stop, tran.step] if self.stop is None else [tran.step]
-        return aligned(dt, [*corners, *ends])
+        return self.circuit.aligned_dt(dt, *ends)
 
     def _run(self, plan: Plan, *, throw: bool = True) -> Result:
         circuit = self.circuit

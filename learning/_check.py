@@ -1,7 +1,7 @@
 """Do the gradient methods agree? A report to read and to test with."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -47,22 +47,32 @@ class GradientReport:
     failed: dict[str, str]
     """Methods without a gradient, and why: echoes that lose their way."""
 
-    def worst(self, method: str) -> float:
-        """The largest relative error of a method over all groups."""
-        return max(a.relative_error for a in self.agreements if a.method == method)
+    def worst(self, method: str, without: Collection[str] = ()) -> float:
+        """The largest relative error of a method over all groups but those of `without`."""
+        rows = [a for a in self.agreements if a.method == method and a.group not in without]
+        return max(a.relative_error for a in rows)
 
     def disagreeing(
-        self, *, exact: float = 1e-6, echo: float = 1e-4, continuous: float = 1e-2
+        self,
+        *,
+        exact: float = 1e-6,
+        echo: float = 1e-4,
+        continuous: float = 1e-2,
+        corners: bool = False,
     ) -> list[str]:
         """Methods whose relative error exceeds the tolerance.
 
         `continuous` is for the adjoint of the differential equation, which differs from the
         others by the integrator's own error; `echo` for RHEL, by the size of its nudges;
-        `exact` is for all others.
+        `exact` is for all others. With `corners` in the inputs along the run, the continuous
+        adjoint's derivative by dt is left out: where a corner meets a stage the run has a kink
+        in dt, and elsewhere its derivative converges with the first power of dt alone.
         """
+        apart = {"ContinuousAdjoint": ("dt",)} if corners else {}
         own = {"ContinuousAdjoint": continuous, "RHEL": echo}
         limits = {m: own.get(m, exact) for m in self.gradients}
-        return [m for m in self.gradients if m != self.reference and self.worst(m) > limits[m]]
+        others = [m for m in self.gradients if m != self.reference]
+        return [m for m in others if self.worst(m, apart.get(m, ())) > limits[m]]
 
     def components(self, units: Any = None) -> dict[str, np.ndarray]:
         """The derivative by each parameter, a flat array a method; by `units` of each (SI)."""

@@ -14,6 +14,8 @@ import learning
 from circuits import Circuit, Readout, Result
 from physsim import AbstractSolver, integrate
 
+_STEPS = 1000
+
 
 @final
 class MeanSquare(eqx.Module):
@@ -88,8 +90,19 @@ def make_experiment(circuit, measure, solver, t_end, dt, num_steps=None) -> Expe
 
 
 def check_experiment(circuit, measure, solver, t_end, dt) -> Experiment:
-    """The mean square of one quantity, by default the voltage of the last node."""
+    """The mean square of one quantity, by default the voltage of the last node.
+
+    Until `t_end` (s), or where `.tran` stops but for at most 1000 steps, which end at corners
+    of waveforms where they can: a corner inside a step costs the methods their order.
+    """
     if measure is None:
         nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
         measure = f"v({nodes[-1]})"
-    return make_experiment(circuit, measure, solver, t_end, dt, None if t_end else 1000)
+    tran = circuit.netlist.tran
+    stop = tran.stop if t_end is None and tran is not None else t_end
+    step = circuit.suggest_dt(solver) if dt is None else dt
+    if stop is None:
+        return make_experiment(circuit, measure, solver, None, circuit.aligned_dt(step), _STEPS)
+    step = circuit.aligned_dt(step, stop, finest=min(step / 4, stop / _STEPS))
+    longest = t_end is None and stop > _STEPS * step
+    return make_experiment(circuit, measure, solver, stop, step, _STEPS if longest else None)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ._check import CORNERS
 from ._curves import Axis, Curves, Trace
 from ._page import Block, Cell, Figures, Note, Number, Plot, Table, Text, Told, number
 from ._report_circuit import from_rich
@@ -66,6 +67,7 @@ def gradients(runs: Sequence[Run]) -> Told:
     worst, rows = figures["worst_relative_error"], [("verdict", cast(Cell, said))]
     rows += [(f"worst relative error, {m}", number(worst.get(m), digits=2)) for m in others]
     blocks: list[Block] = [Note(f"Without {m}: {why}") for m, why in figures["failed"].items()]
+    blocks += [Note(f"{CORNERS}.")] if figures.get("corners") else []
     blocks += [
         _agreement_table(figures["agreement"], reference),
         _gradient_table(found),
