@@ -21,6 +21,7 @@ from ._draws import Draws
 from ._errors import NetlistError
 from ._figures import Figures, find_figures
 from ._netlist import Tolerance
+from ._netlist._values import tolerance_fault
 from ._plan import make_plan, seconds
 
 if TYPE_CHECKING:
@@ -282,7 +283,8 @@ def monte_carlo(
     compilation, spread over the devices of a `mesh`; only their figures are kept, so that their
     number is not bounded by memory. `progress` shows a bar.
 
-    Raises `ValueError` where nothing has a tolerance, or where a run diverges.
+    Raises `ValueError` where nothing has a tolerance, for one that is not between 0 and 1 (100 %),
+    or where a run diverges.
     """
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
@@ -349,6 +351,9 @@ def _spread(circuit, tolerances) -> list[tuple[int, Tolerance]]:
     given = circuit.netlist.tolerances if tolerances is None else tolerances
     if isinstance(given, Mapping):
         given = [Tolerance(pattern.lower(), relative) for pattern, relative in given.items()]
+        for tolerance in given:
+            if fault := tolerance_fault(tolerance):
+                raise NetlistError(f"tolerance {tolerance.pattern}: {fault}")
     main = {"C", "L", "R", "icrit", "k", "g"}
     found: dict[int, Tolerance] = {}
     for k, label in enumerate(circuit.values()):

@@ -190,6 +190,7 @@ def test_sweep(run, tmp_path):
         (("mc", "rlc.cir", "--figure", "rms v(out) level=1"), "no option 'level'"),
         (("mc", "rlc.cir", "--figure", "rms v(out)", "--low", "2", "--high", "1"), "below --high"),
         (("mc", "rlc.cir", "--figure", "rms v(out)", "--tolerance", "C1"), "C*=5%"),
+        (("mc", "rlc.cir", "--figure", "rms v(out)", "--tolerance", "C*=5"), "write 5% or 0.05"),
         (("sweep", "rlc.cir", "--vary", "C9=1n"), "no value 'C9'"),
         (("sweep", "rlc.cir", "--vary", "C1"), "expected a name and values"),
         (("sweep", "rlc.cir", "--vary", "C1=1n:2n"), "first:last:number"),

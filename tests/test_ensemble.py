@@ -63,6 +63,15 @@ def test_bad_sweeps(circuit, values, message):
         circuits.sweep(circuit, values, "v(a)", t_end=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("relative", "message"),
+    [(5, "not at 500 %; write 5% or 0.05"), (0.0, "not at 0 %"), (float("nan"), "not at nan %")],
+)
+def test_a_tolerance_is_a_part_of_the_value(circuit, relative, message):
+    with pytest.raises(NetlistError, match=f"tolerance c\\*: .*{message}"):
+        circuits.monte_carlo(circuit, "v(a)", circuits.rms, tolerances={"C*": relative}, t_end=1e-6)
+
+
 def test_nothing_to_spread():
     bare = circuits.loads("t\nC1 a 0 1n ic=1\nL1 a 0 1u\n")
     with pytest.raises(ValueError, match="no value has a tolerance"):

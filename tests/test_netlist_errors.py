@@ -269,6 +269,7 @@ REFUSED = [
     ("Cab a 0 1p\n.tolerance Cba=5%", "3:12", "no element has such a name", "did you mean 'cab'?"),
     ("C1 a 0 1p\n.tolerance C1=0", "3:12", "between 0 and 100 %, not at 0 %"),
     ("C1 a 0 1p\n.tolerance C1=120%", "3:12", "not at 120 %"),
+    ("C1 a 0 1p\n.tolerance C1=5", "3:12", "not at 500 %; write 5% or 0.05"),
     ("C1 a 0 1p\n.tolerance C1=5% dist=gaus", "3:23", "did you mean 'gauss'?"),
     ("C1 a 0 1p\n.tolerance dist=gauss", "3:1", "expected pattern=5%"),
     ("C1 a 0 1p\n.tolerance C1=x%", "3:15", "'x' is not a number"),

@@ -81,7 +81,9 @@ def tolerance_fault(tolerance: Tolerance) -> str | None:
         return f"a distribution is gauss or uniform, not {tolerance.distribution!r}"
     if 0 < tolerance.relative < 1:
         return None
-    return f"a tolerance lies between 0 and 100 %, not at {100 * tolerance.relative:g} %"
+    part = tolerance.relative
+    hint = f"; write {part:g}% or {part / 100:g}" if 1 <= part < 100 else ""
+    return f"a tolerance lies between 0 and 100 %, not at {100 * part:g} %{hint}"
 
 
 def _resistance_fault(resistance: float) -> str | None:

@@ -32,7 +32,9 @@ def mc(
     high: Annotated[str | None, typer.Option(help="Largest good figure.")] = None,
     tolerance: Annotated[
         list[str] | None,
-        typer.Option(help="As C*=5%: the standard deviation; repeat. Default: .tolerance cards."),
+        typer.Option(
+            help="As C*=5% or C*=0.05: the standard deviation; repeat. Default: .tolerance cards."
+        ),
     ] = None,
     samples: Annotated[int, typer.Option(min=2, help="How many circuits to draw.")] = 1000,
     seed: Annotated[int, typer.Option(help="Draws depend on it alone.")] = 0,
