@@ -13,6 +13,7 @@ from ._analysis import decibel, frequencies, quantities, save_csv, si, unit_of
 from ._files import console, load_circuit, output_folder, save_figure
 from ._main import app
 from ._options import Measure, Netlist, Node, Out, Sweep
+from ._peak import Peak, find_peak
 
 _DEEPEST = 200.0
 
@@ -36,7 +37,8 @@ def ac(
     """Small-signal responses over frequency: magnitude and phase, or impedances between ports.
 
     All sources with an AC value drive, about the operating point; `--source` takes one alone.
-    Frequencies are those of the `.ac` card, or around the natural frequencies.
+    Frequencies are those of the `.ac` card, or around the natural frequencies; the largest
+    value and its band are found between them, on the response itself.
 
     Examples:
 
@@ -46,32 +48,22 @@ def ac(
 
         physsim ac coupled_lc.cir --port in,0 --port out,0
     """
+    from circuits import listed_frequencies
+
     folder = output_folder(Path(out))
     circuit = load_circuit(netlist)
     if port:
-        ports = [_port(text) for text in port]
-        f = _list(circuit, sweep)
-        Z = circuit.impedance(ports, f)
-        names = [plus if minus == "0" else f"{plus}-{minus}" for plus, minus in ports]
-        curves = {
-            f"Z({names[p]})" if p == q else f"Z({names[p]};{names[q]})": Z[:, p, q]
-            for p in range(len(ports))
-            for q in range(p, len(ports))
-        }
-        units = dict.fromkeys(curves, "Ohm")
+        names, units, respond = _impedances(circuit, port)
     else:
-        names = quantities(circuit, node, measure)
-        only = source or _only_source(circuit)
-        f = _list(circuit, sweep)
-        if only is None:
-            found = circuit.ac(names, f)
-            curves = {str(name): found[name].values for name in found.data_vars}
-        else:
-            curves = {name: circuit.transfer(only, name, f) for name in names}
-            console.print(f"responses to an amplitude of 1 of {only}")
-        units = {name: unit_of(name) for name in curves}
+        names, units, respond = _responses(circuit, quantities(circuit, node, measure), source)
+    f = listed_frequencies(circuit.netlist, frequencies(circuit, sweep))
+    curves = dict(zip(names, respond(f), strict=True))
     console.print(circuit.netlist.title)
-    console.print(_table(f, curves, units))
+    peaks = {
+        name: find_peak(f, np.abs(curve), lambda x, k=k: float(abs(respond([x])[k][0])))
+        for k, (name, curve) in enumerate(curves.items())
+    }
+    console.print(_table(f, peaks, units))
     stem = f"{netlist.stem}_{'impedance' if port else 'ac'}"
     save_figure(_plot(f, curves, units), folder / f"{stem}.png")
     columns = {"frequency (Hz)": f}
@@ -81,10 +73,32 @@ def ac(
     save_csv(columns, folder / f"{stem}.csv")
 
 
-def _list(circuit, sweep):
-    from circuits import listed_frequencies
+def _impedances(circuit, texts: list[str]):
+    """Names, units, and what gives the curves at frequencies."""
+    ports = [_port(text) for text in texts]
+    names = [plus if minus == "0" else f"{plus}-{minus}" for plus, minus in ports]
+    pairs = [(p, q) for p in range(len(ports)) for q in range(p, len(ports))]
+    curves = [f"Z({names[p]})" if p == q else f"Z({names[p]};{names[q]})" for p, q in pairs]
 
-    return listed_frequencies(circuit.netlist, frequencies(circuit, sweep))
+    def respond(f):
+        Z = circuit.impedance(ports, f)
+        return [Z[:, p, q] for p, q in pairs]
+
+    return curves, dict.fromkeys(curves, "Ohm"), respond
+
+
+def _responses(circuit, names: list[str], source: str | None):
+    """The same, of voltages and currents."""
+    only = source or _only_source(circuit)
+    units = {name: unit_of(name) for name in names}
+    if only is not None:
+        console.print(f"responses to an amplitude of 1 of {only}")
+        return names, units, lambda f: [circuit.transfer(only, name, f) for name in names]
+
+    def respond(f):
+        return [curve.values for curve in circuit.ac(names, f).data_vars.values()]
+
+    return names, units, respond
 
 
 def _port(text: str) -> tuple[str, str]:
@@ -110,32 +124,25 @@ def _degrees(curve):
     return np.rad2deg(np.unwrap(np.angle(curve)))
 
 
-def _table(f, curves, units) -> Table:
+def _table(f, peaks, units) -> Table:
     table = Table(caption=f"of {len(f)} frequencies from {si(f[0], 'Hz')} to {si(f[-1], 'Hz')}")
     table.add_column("", overflow="fold")
     for name in ("largest", "dB", "at", "-3 dB band"):
         table.add_column(name, justify="right")
-    for name, curve in curves.items():
-        size, k = np.abs(curve), int(np.argmax(np.abs(curve)))
-        shown = (si(size[k], units[name]), f"{decibel(curve)[k]:.2f}", si(f[k], "Hz", 6))
-        table.add_row(name, *shown, _band(f, size, k))
+    for name, peak in peaks.items():
+        shown = (si(peak.size, units[name]), f"{decibel(peak.size):.2f}")
+        table.add_row(name, *shown, si(peak.frequency, "Hz", 6), _band(peak))
     return table
 
 
-def _band(f, size, k) -> str:
+def _band(peak: Peak) -> str:
     """Between the points where the size falls to 1 / sqrt(2) of the largest."""
-    level = size[k] / np.sqrt(2)
-    below = np.flatnonzero(size < level)
-    left, right = below[below < k], below[below > k]
-    ends = []
-    for outer in ([left[-1]] if left.size else []), ([right[0]] if right.size else []):
-        for j in outer:
-            inner = j + 1 if j < k else j - 1
-            part = (level - size[j]) / (size[inner] - size[j])
-            ends.append(si(f[j] + part * (f[inner] - f[j]), "Hz"))
-    if left.size and right.size:
-        return " to ".join(ends)
-    return f"up to {ends[0]}" if right.size else f"from {ends[0]}" if left.size else "all"
+    if np.isinf(peak.size):
+        return "none: no loss"
+    low, high = (None if end is None else si(end, "Hz") for end in peak.band)
+    if low and high:
+        return f"{low} to {high}"
+    return f"up to {high}" if high else f"from {low}" if low else "all"
 
 
 def _plot(f, curves, units) -> Figure:
