@@ -10,6 +10,7 @@ from physsim.cli._timescales_experiment import (
     claims_of,
     load_toml,
     read_experiment,
+    saturation_notes,
 )
 from physsim.cli._timescales_pictures import PICTURES
 
@@ -45,12 +46,18 @@ def test_a_netlist_gives_table_plot_figures_and_advice(run, tmp_path):
         (["rc.cir", "--lag", "9m", "--dt", "50u"], "shorter than the run"),
         (["rc.cir", "--lag", "1n", "--dt", "50u"], "at least one step"),
         (["rc.cir", "--measure", "v(no)"], "no"),
+        (["wells.cir"], "the metric is singular or not positive definite"),
+        (["tank.cir", "--dt", "10u", "--t-end", "9m"], "the run is not finite from"),
+        (["timescales_s1_fast.toml", "--lag", "3"], "--lag is for circuits"),
         (["bad.toml"], "unknown"),
         (["worse.toml"], "needs default"),
     ],
 )
 def test_bad_arguments_are_one_line_errors(run, tmp_path, arguments, message):
     (tmp_path / "rc.cir").write_text(RC)
+    (tmp_path / "tank.cir").write_text("tank\nC1 a 0 1u ic=1\nL1 a 0 1u\n.tran 2u 1m\n")
+    wells = "energy={b*flux^4-flux^2/(2*l0)} l0=1u b=1e17"
+    (tmp_path / "wells.cir").write_text(f"wells\nC1 a 0 1n ic=1\nB1 a 0 {wells}\n.tran 10n 1u\n")
     text = bundled_experiment("timescales_s1_fast.toml").read_text()
     (tmp_path / "bad.toml").write_text(text.replace('"adding"', '"addding"'))
     (tmp_path / "worse.toml").write_text(text.replace("default =", "plain ="))
@@ -87,6 +94,16 @@ def test_claims_are_judged_by_their_intervals_over_seeds():
     verdicts = [claim.verdict for claim in claims_of(*rates(0.78))]
     assert verdicts == ["reproduced", "reproduced", "not reproduced"]
     assert len(PICTURES["effective rates"](*rates(0.97)).axes) == 2
+
+
+def test_saturated_gates_are_told():
+    _, results = rates(0.97)
+    assert saturation_notes(results) == []
+    results["adding"]["gate a neuron"]["saturated"] = [[0.2, 0.0], [0.1, 0.5]]
+    (note,) = saturation_notes(results)
+    assert "gate a neuron's gates 15.0% are saturated shut and 25.0% open" in note
+    results["adding"]["leaky"]["saturated"] = [[0.0, 0.0]] * 2
+    assert len(saturation_notes(results)) == 1
 
 
 def test_anisotropy_is_compared_seed_by_seed():

@@ -83,5 +83,5 @@ def _mean_metric(run: learning.LayerRun) -> Any:
     z, u = run.states[at], run.inputs[1][at]
     metric = jax.jit(jax.vmap(learning.leapfrog_metric, (None, None, 0, 0)))
     mean = jnp.mean(metric(run.F.H, run.F.dt, z, u), 0)
-    values = np.linalg.eigvalsh(np.asarray(mean))
+    values = jnp.linalg.eigvalsh(mean)
     return mean if values[0] > 1e-12 * values[-1] else None

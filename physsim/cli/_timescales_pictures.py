@@ -55,7 +55,7 @@ def _gain(axis, report):
     for tau in list(shown.values())[:3]:
         axis.plot(t, np.exp(-t / tau), "--", linewidth=1, color="grey", alpha=0.8)
         at = t[len(t) // 2]
-        axis.annotate(f"exp(-t/{report.time(tau)})", (at, np.exp(-at / tau)), fontsize=7,
+        axis.annotate(f"exp(-t/{report.target.time(tau)})", (at, np.exp(-at / tau)), fontsize=7,
                       color="grey")  # fmt: skip
     axis.set_yscale("log")
     low = max(_FLOOR, 0.5 * float(min(gain.min(), plain.min())))

@@ -8,21 +8,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.ticker import EngFormatter
 from rich.table import Table
 
 import learning
 
-from ._timescales_target import TOP, AbstractTarget
+from ._timescales_target import TOP, AbstractTarget, si
 
 _INVISIBLE = 1e-2
 _MOST_GRADIENTS = 48
 _FAINT = 1e-6
-
-
-def si(value: float, unit: str) -> str:
-    """Three digits with an SI prefix: 4.93 us."""
-    return EngFormatter(unit)(float(f"{value:.3g}"))
 
 
 @dataclass(frozen=True)
@@ -40,14 +34,11 @@ class Report:
     lag: float | None
     """The lag that the user has in mind."""
 
-    def time(self, value: float) -> str:
-        """In words: 4.93 us, or 40 steps."""
-        unit = self.target.time_unit
-        return si(value, unit) if unit == "s" else f"{value:.3g} {unit}{'' if value == 1 else 's'}"
-
     def period(self, frequency: float) -> str:
         """As it is usually told: 5.03 MHz, but 43 steps."""
-        return si(frequency, "Hz") if self.target.time_unit == "s" else self.time(1 / frequency)
+        return (
+            si(frequency, "Hz") if self.target.time_unit == "s" else self.target.time(1 / frequency)
+        )
 
     @property
     def times(self) -> np.ndarray:
@@ -96,8 +87,9 @@ class Report:
 
     @property
     def growing(self) -> bool:
-        """Whether a mode of the mean motion does."""
-        return bool(np.any(self.time_constants < 0))
+        """Whether a mode of the mean motion does, by a factor e within the run."""
+        rates = -self.times[-1] / self.time_constants
+        return bool(np.any(rates > 0.5))
 
     @property
     def oscillating(self) -> np.ndarray:
@@ -135,12 +127,12 @@ def make_report(
     """
     lags = target.lags()
     if lag is not None:
-        steps, unit = round(lag / target.dt), target.time_unit
+        steps, time = round(lag / target.dt), target.time
         if not 1 <= steps <= len(target.states) - 2:
             raise ValueError(
-                f"--lag {lag:.6g} {unit} must be at least one step ({target.dt:.3g} {unit}) and "
-                f"shorter than the run ({target.dt * (len(target.states) - 1):.3g} {unit}): change "
-                "--lag, or --t-end and --dt"
+                f"--lag {time(lag)} must be at least one step ({time(target.dt)}) and shorter than "
+                f"the run ({time(target.dt * (len(target.states) - 1))}): change --lag, or a "
+                "circuit's --t-end and --dt"
             )
         lags = sorted({*lags, steps})
     result = target.transport(lags, windows, modes=_modes(target))
@@ -215,7 +207,7 @@ def lag_table(report: Report) -> Table:
     """One row a lag."""
     spread = report.result.anisotropy(TOP)
     columns = {
-        "lag": [report.time(x) for x in report.times],
+        "lag": [report.target.time(x) for x in report.times],
         "gain": [f"{x:.3g}" for x in report.median(report.gain)],
         f"volume, 1/{report.target.time_unit}": [
             f"{x:.3g}" for x in report.median(report.result.contraction()) / report.target.dt
@@ -240,7 +232,7 @@ def suggested_factor(report: Report) -> float | None:
     if report.lag is None or report.growing:
         return None
     relaxing = report.time_constants[~report.oscillating]
-    relaxing = relaxing[np.isfinite(relaxing)]
+    relaxing = relaxing[np.isfinite(relaxing) & (relaxing > 0)]
     return float(report.lag / relaxing.max()) if relaxing.size else None
 
 
@@ -251,30 +243,30 @@ def advice(report: Report) -> str:
 
 def _reach(report) -> list[str]:
     taus, frequencies = report.time_constants, report.frequencies
-    gain, last = report.median(report.gain), report.times[-1]
+    gain, last = report.median(report.gain), report.target.time(report.times[-1])
     said = []
     if not taus.size:
         said.append("The run has no full set of modes (a critically damped or free motion).")
     elif report.growing:
         fastest = -1 / np.min(1 / taus)
-        said.append(f"The mean motion runs away, by a factor e in {report.time(fastest)}.")
-    elif np.isinf(taus[0]):
+        said.append(f"The mean motion runs away, by a factor e in {report.target.time(fastest)}.")
+    elif not 0 < taus[0] < np.inf:
         said.append("Without losses credit reaches any lag undiminished.")
     else:
-        word = f"The slowest motion lasts {report.time(taus[0])}"
+        word = f"The slowest motion lasts {report.target.time(taus[0])}"
         if report.oscillating[0]:
             q = np.pi * frequencies[0] * taus[0]
             word += f" at {report.period(frequencies[0])} (Q {q:.3g})"
         said.append(f"{word}: beyond a few times that, gradients vanish.")
     if gain[-1] > 2 * gain[0] and gain[-1] > 2:
         said.append(
-            f"Small changes grow {gain[-1]:.3g} times over {report.time(last)}, as the frequency "
+            f"Small changes grow {gain[-1]:.3g} times over {last}, as the frequency "
             "depends on the amplitude, or as the motion is unstable."
         )
     shift = np.abs(report.phase_shift()[-1]).max(initial=0.0)
     if shift > 0.1:
         said.append(
-            f"Over {report.time(last)} credit comes {shift:.2g} rad off the phase of the mean "
+            f"Over {last} credit comes {shift:.2g} rad off the phase of the mean "
             "motion: such shear limits learning too; use shorter windows or smaller amplitudes."
         )
     return said
@@ -290,13 +282,13 @@ def _invisible(report) -> list[str]:
         names = report.invisible(at)
         if len(names) == len(report.names):
             said.append(
-                f"At lag {report.time(times[at])} nothing can be learned: all is invisible."
+                f"At lag {report.target.time(times[at])} nothing can be learned: all is invisible."
             )
         elif names:
             listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
-            said.append(f"At lag {report.time(times[at])} these are invisible: {listed}.")
+            said.append(f"At lag {report.target.time(times[at])} these are invisible: {listed}.")
         else:
-            said.append(f"At lag {report.time(times[at])} every value is visible.")
+            said.append(f"At lag {report.target.time(times[at])} every value is visible.")
     return said
 
 
@@ -305,7 +297,7 @@ def _suggestion(report) -> list[str]:
         return ["Give --lag, the delay that the task asks for, to have time constants suggested."]
     if report.growing:
         return ["No time constant can be suggested for a motion that runs away."]
-    told = report.time(report.lag)
+    told = report.target.time(report.lag)
     factor = suggested_factor(report)
     if factor is not None:
         if 0.5 <= factor <= 2:
@@ -315,10 +307,9 @@ def _suggestion(report) -> list[str]:
             f"{factor:.3g}."
         ]
     taus = report.time_constants
-    finite = taus[np.isfinite(taus)]
-    if finite.size == taus.size and finite.max(initial=0.0) < report.lag:
+    if taus.size and np.all(taus > 0) and taus.max() < report.lag:
         return [
-            f"For a lag of {told} the losses should be {report.lag / finite.max():.3g} times "
+            f"For a lag of {told} the losses should be {report.lag / taus.max():.3g} times "
             "smaller, so that the slowest oscillation lasts that long."
         ]
     return [f"It remembers over the lag of {told}."]

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.ticker import EngFormatter
 
 import learning
 from circuits import Circuit, Readout
@@ -17,6 +18,11 @@ _SAMPLED = 20
 _PER_DECADE = 8
 TOP = 10
 """Directions are told by so many of the largest singular values."""
+
+
+def si(value: float, unit: str) -> str:
+    """Three digits with an SI prefix: 4.93 us."""
+    return EngFormatter(unit)(float(f"{value:.3g}"))
 
 
 class AbstractTarget(eqx.Module):
@@ -40,6 +46,11 @@ class AbstractTarget(eqx.Module):
     """How far a unit change moves each of them [P]."""
     slopes: eqx.AbstractVar[Any]
     """The derivative of what is read by each state [states, n]."""
+
+    def time(self, value: float) -> str:
+        """In words: 4.93 us, or 40 steps."""
+        unit = self.time_unit
+        return si(value, unit) if unit == "s" else f"{value:.3g} {unit}{'' if value == 1 else 's'}"
 
     def transport(self, lags, windows: int = 8, modes: Any = True) -> learning.Transport:
         """Transport along the run; sensitivities are those of what is read."""
