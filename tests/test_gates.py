@@ -49,6 +49,8 @@ def test_jacobians_and_their_products_are_those_of_autodiff(name, us):
     # The whole window at once, differentiated in reverse: the order of the factors counts.
     whole = jax.jit(jax.jacrev(final))(xs[0])
     product = window_product(analytic).value
+    apart, far = np.abs(analytic - automatic).max(), np.abs(product - whole) / np.abs(whole).max()
+    print(f"{name}: Jacobians {apart:.1e} from forward, products {far.max():.1e} from reverse mode")
     np.testing.assert_allclose(product, whole, rtol=0, atol=1e-12 * np.abs(whole).max())
     reverse = window_product(analytic[::-1]).value
     assert np.abs(reverse - whole).max() > 1e-2 * np.abs(whole).max()
@@ -83,6 +85,10 @@ def test_the_remainder_of_the_expansion_is_of_second_order(name, us):
         (up - down) / (2 * d), first, rtol=0, atol=1e-8 * np.abs(first).max()
     )
     # At epsilon = 1, the network itself, the remainder is no small thing.
+    print(
+        f"{name}: slope {slope:.4f}, remainder / product at epsilon 1 "
+        f"{float(parts.relative_remainder):.3f}"
+    )
     assert 1e-3 < float(parts.relative_remainder) < 10
 
 

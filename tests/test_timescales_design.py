@@ -65,6 +65,7 @@ def test_the_suggested_time_constant_learns_a_delay_best():
             w = learn_readout(jnp.asarray(x[:half]), jnp.asarray(wanted[:half]))
             left = np.mean((x[half:] @ np.asarray(w) - wanted[half:]) ** 2)
             errors[factor] = left / np.var(wanted[half:])
+        print(f"seed {seed}: error by tau / delay {errors}")
         assert errors[1.0] < 0.97 * min(errors[0.25], errors[4.0]), errors
 
 
@@ -120,4 +121,8 @@ def test_training_helps_once_the_circuit_is_rescaled_as_advised(tmp_path):
     for name in ("before", "after"):
         (tmp_path / f"{name}.toml").write_text(TASK.format(name=name))
         losses[name] = train(read_task(tmp_path / f"{name}.toml")).fit
+    print(
+        f"R C times {factor:.3f}: "
+        + ", ".join(f"{name} {fit.losses[0]:.3e} -> {fit.best:.3e}" for name, fit in losses.items())
+    )
     assert losses["after"].best < 0.5 * losses["before"].best

@@ -27,6 +27,12 @@ LAGS = [1, 10, 100, 1000, 10_000]
 def test_a_lossless_linear_circuit_carries_everything_at_every_lag():
     target = circuit_target(circuits.loads(TANKS), None, 100e-6, 100e-6 / 10_010, SRKN11b())
     found = target.transport(LAGS, windows=1)
+    print(
+        f"gain - 1 {np.abs(np.exp(found.log_gain) - 1).max():.1e}, sigma ratio - 1 "
+        f"{np.abs(found.anisotropy().ratio - 1).max():.1e}, ln det "
+        f"{np.abs(found.log_det).max():.1e}, Euclidean gain "
+        f"{np.round(np.exp(found.log_gain_euclidean[:, 0]), 2)}"
+    )
     assert len(target.states) > 10_000 and found.log_gain.shape == (5, 1)
     np.testing.assert_allclose(np.exp(found.log_gain), 1, atol=1e-6)
     np.testing.assert_allclose(found.anisotropy().ratio, 1, atol=1e-6)
@@ -48,6 +54,10 @@ def test_losses_take_gain_and_volume_at_their_rate():
     target = circuit_target(circuit, None, 10e-6, 10e-6 / 1010, SRKN11b())
     found = target.transport([1, 10, 100, 1000], windows=1)
     t = found.lags * target.dt
+    print(
+        f"gain / exp(-gamma t / 2) - 1 {np.exp(found.log_gain[:, 0] + gamma * t / 2) - 1}, "
+        f"ln det + 2 gamma t {np.abs(found.log_det[:, 0] + 2 * gamma * t).max():.1e}"
+    )
     assert np.exp(-gamma * t[-1] / 2) < 0.4
     np.testing.assert_allclose(np.exp(found.log_gain[:, 0]), np.exp(-gamma * t / 2), rtol=1e-2)
     np.testing.assert_allclose(found.log_det[:, 0], -2 * gamma * t, rtol=0, atol=1e-13 * 1000)
@@ -85,6 +95,7 @@ def test_a_nonlinear_circuit_shears_at_the_rate_of_its_frequency():
     slope = (duffing_frequency(1 + d, beta) - duffing_frequency(1 - d, beta)) / (2 * d)
     expected = slope * (amplitude + beta * amplitude**3) / duffing_frequency(1, beta)
     shear = found.frequency_shear()[:, 0] / F.dt
+    print(f"shear {shear} against {expected:.8f}, {np.abs(shear / expected - 1).max():.1e} away")
     np.testing.assert_allclose(shear, expected, rtol=1e-6)
     np.testing.assert_allclose(found.log_det, 0, atol=1e-11)
 
@@ -151,8 +162,10 @@ def test_what_tau_does_at_a_lag_is_most_where_tau_is_the_lag():
         )
         found.append(by_name["R1.R"])
     peak = np.argmax(found)
-    bent = np.polyfit(np.log(taus[peak - 2 : peak + 3]), found[peak - 2 : peak + 3], 2)
+    near = slice(peak - 1, peak + 2)
+    bent = np.polyfit(np.log(taus[near]), found[near], 2)
     best = np.exp(-bent[1] / (2 * bent[0]))
+    print(f"R is felt most at tau = {best / (lag * dt):.4f} lags")
     assert abs(best / (lag * dt) - 1) < 0.05
 
 
