@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from physsim import AbstractEnergy, SignedIncidence
+from physsim.trailing import as_column
 
 from ._disjoint_sets import DisjointSets
 from ._elements import Coupling, Inductor
@@ -192,11 +193,11 @@ class LoopEnergy(AbstractEnergy):
     is_diagonal: bool = eqx.field(static=True, default=False)
 
     def _fluxes(self, x, u):
-        z = self.incidence(x) + _like(self.start, x)
+        z = self.incidence(x) + as_column(self.start, x)
         if self.drive is None:
             return z
         currents = u[np.array(self.input_index)]
-        return z + _like(self.drive @ currents, x)
+        return z + as_column(self.drive @ currents, x)
 
     def currents(self, x, u) -> tuple[Float[Array, "loops *batch"], ...]:
         """The links' currents."""
@@ -225,11 +226,6 @@ def _blocks(matrix: Array, z: Array) -> Array:
     return jnp.einsum("bij,bj...->bi...", matrix, z.reshape(blocks, size, *z.shape[1:])).reshape(
         z.shape
     )
-
-
-def _like(values: Array, x: Array) -> Array:
-    missing = x.ndim - values.ndim
-    return values.reshape(values.shape + (1,) * missing)
 
 
 def split(

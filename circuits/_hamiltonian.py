@@ -30,6 +30,7 @@ from physsim import (
     SignedIncidence,
     with_parts,
 )
+from physsim.trailing import as_column, times
 
 from ._reactive import ReactiveNetwork
 from ._route import Route
@@ -176,7 +177,7 @@ class CircuitHamiltonian(AbstractDamped):
             drawn = -self._turned()[:, len(frame.coordinates) :]
             bias = drawn if bias is None else bias + drawn
         if offset is not None:
-            drawn = _times(self._charge_conductance(), offset)
+            drawn = times(self._charge_conductance(), offset)
             bias = drawn if bias is None else bias + drawn
         return Route(
             offset,
@@ -300,11 +301,11 @@ class CircuitHamiltonian(AbstractDamped):
         `velocity` is dT/dp, `force` -dV/dq; of the latter only the resistors' part counts.
         """
         count = self.frame.num_charges
-        charged, sources = velocity[:count], route.source_voltages(u)
-        sources = sources.reshape(sources.shape + (1,) * (velocity.ndim - sources.ndim))
+        charged = velocity[:count]
+        sources = as_column(route.source_voltages(u), velocity)
         if route.offset is not None:
             charged = charged - route.offset @ sources
-        resistive = _times(self.resistance, force)[count:]
+        resistive = times(self.resistance, force)[count:]
         if route.transfer is not None:
             resistive = resistive - route.transfer @ charged
         if route.source_transfer is not None:
@@ -364,8 +365,8 @@ class LeakyFlows(eqx.Module):
 
     def vector_field(self, q, p, u):
         velocity, force = self.H.velocity(p), self.H.force(q, u)
-        current = _times(self.conductance, velocity) + self.circuit.leak(velocity, u)
-        return velocity + _times(self.resistance, force), self.H.impulse(force - current)
+        current = times(self.conductance, velocity) + self.circuit.leak(velocity, u)
+        return velocity + times(self.resistance, force), self.H.impulse(force - current)
 
 
 def linear_capacitors(H: NetworkHamiltonian | CircuitHamiltonian) -> InverseQuadratic:
@@ -377,11 +378,3 @@ def linear_capacitors(H: NetworkHamiltonian | CircuitHamiltonian) -> InverseQuad
 
 def _dense(matrix: SignedIncidence, like: Array) -> Array:
     return jnp.asarray(matrix.dense(), like.dtype)
-
-
-def _times(matrix, x):
-    if matrix is None:
-        return jnp.zeros_like(x)
-    if matrix.ndim == 2:
-        return matrix @ x
-    return matrix.reshape(matrix.shape + (1,) * (x.ndim - 1)) * x

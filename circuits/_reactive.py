@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from physsim import AbstractEnergy, AbstractNetwork
+from physsim.trailing import as_column
 
 from ._route import Route
 
@@ -44,7 +45,7 @@ class ReactiveNetwork(AbstractNetwork):
         for part in self.potential_parts:
             total = total + part(x, u)
         charged = q[: self.route.num_charges]
-        return total - jnp.sum(charged * _like(self.route.drive(u), charged), axis=0)
+        return total - jnp.sum(charged * self._drive(u, charged), axis=0)
 
     def force(self, q, u):
         x = self.route(q, u)
@@ -55,7 +56,10 @@ class ReactiveNetwork(AbstractNetwork):
         if self.route.bias is None:
             return force
         charged = q[: self.route.num_charges]
-        return force + _padded(_like(self.route.drive(u), charged) + 0.0 * charged, q)
+        return force + _padded(self._drive(u, charged) + 0.0 * charged, q)
+
+    def _drive(self, u, like):
+        return as_column(jnp.asarray(self.route.drive(u), like.dtype), like)
 
     def impulse(self, dp):
         count = self.route.num_charges
@@ -68,11 +72,6 @@ def _padded(values, like):
     """Rows of zeros after `values`, up to the height of `like`."""
     missing = like.shape[0] - values.shape[0]
     return jnp.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))
-
-
-def _like(values, x):
-    values = jnp.asarray(values, x.dtype)
-    return values.reshape(values.shape + (1,) * (x.ndim - values.ndim)) if values.ndim else values
 
 
 def _no_inputs(x):

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from physsim.trailing import as_column
+
 
 @final
 class Route(eqx.Module):
@@ -35,7 +37,7 @@ class Route(eqx.Module):
 
     def __call__(self, q: Float[Array, "n *batch"], u: Float[Array, "m *#batch"]) -> Array:
         """x [n + sources, *batch]."""
-        flux = _columns(u[np.array(self.fluxes, int)], q)
+        flux = as_column(u[np.array(self.fluxes, int)], q)
         charged, resistive = q[: self.num_charges], q[self.num_charges :]
         if self.offset is not None:
             charged = charged - self.offset @ flux
@@ -62,9 +64,3 @@ class Route(eqx.Module):
     def source_voltages(self, u: Float[Array, "m *#batch"]) -> Array:
         """V(t) of the sources."""
         return u[np.array(self.voltages, int)]
-
-
-def _columns(values: Array, like: Array) -> Array:
-    """Rows of inputs in a shape that goes with `like` [n, *batch]."""
-    missing = like.ndim - values.ndim
-    return values.reshape(values.shape + (1,) * missing)

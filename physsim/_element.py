@@ -20,6 +20,7 @@ from jaxtyping import Array, Inexact
 
 from ._compile import compile_scalar, gradient, is_even, is_quadratic
 from ._incidence import SignedIncidence
+from .trailing import as_column
 
 
 @final
@@ -131,8 +132,8 @@ class ElementGroup(AbstractEnergy):
 
     def _evaluate(self, expr, x, u):
         values = [terminal(x) for terminal in self.terminals]
-        values += [_rows(self.parameters[s.name], x) for s in self.kind.parameters]
-        values += [_rows(u[np.asarray(index)], x) for index in self.input_index]
+        values += [as_column(self.parameters[s.name], x) for s in self.kind.parameters]
+        values += [as_column(u[np.asarray(index)], x) for index in self.input_index]
         return compile_scalar(expr, self.kind.symbols)(*values)
 
     def energies(self, x, u) -> Inexact[Array, "M *batch"]:
@@ -228,7 +229,7 @@ class InverseQuadratic(AbstractEnergy):
         return 0.5 * jnp.sum(x * self.slope(x, u), axis=0)
 
     def slope(self, x, u):
-        return x / _rows(self.tree, x) if self.cotree is None else self.prepare().slope(x, u)
+        return x / as_column(self.tree, x) if self.cotree is None else self.prepare().slope(x, u)
 
     def parameter_names(self):
         return self.labels
@@ -253,7 +254,7 @@ class DiagonalForm(AbstractEnergy):
         return 0.5 * jnp.sum(x * self.slope(x, u), axis=0)
 
     def slope(self, x, u):
-        return _rows(self.diagonal, x) * x
+        return as_column(self.diagonal, x) * x
 
     def prepare(self):
         return self
@@ -289,9 +290,3 @@ class QuadraticForm(AbstractEnergy):
 
     def describe(self):
         return f"x^T A x / 2 with a dense matrix of {self.matrix.shape[0]} rows"
-
-
-def _rows(values, like):
-    """Values of shape [M] (or a scalar) in a shape that multiplies `like` [n, *batch]."""
-    missing = like.ndim - values.ndim if values.ndim else 0
-    return values.reshape(values.shape + (1,) * missing)

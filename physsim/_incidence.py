@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .trailing import as_column
+
 _MAX_RUNS = 8
 _MAX_PADDED = 16
 
@@ -146,12 +148,12 @@ class SignedIncidence:
         for index, sign in self._table:
             piece = x.at[index].get(mode="promise_in_bounds")
             if isinstance(sign, np.ndarray):
-                piece = piece * jnp.asarray(sign, x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
+                piece = piece * as_column(jnp.asarray(sign, x.dtype), x)
             total = _plus(total, piece, 1 if isinstance(sign, np.ndarray) else sign)
         return self._zeros(x) if total is None else total
 
     def _by_segments(self, x):
-        signs = jnp.asarray(self.signs, x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
+        signs = as_column(jnp.asarray(self.signs, x.dtype), x)
         values = signs * x[self.columns]
         return jax.ops.segment_sum(
             values, self.rows, num_segments=self.shape[0], indices_are_sorted=True

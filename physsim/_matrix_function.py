@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from .trailing import as_column
+
 _CLOSE = 1e-5
 
 
@@ -43,7 +45,7 @@ class Spectrum(eqx.Module):
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _apply(f, matrix, rates, vectors, tau, x):
     values = f(rates, tau)
-    return vectors @ (values.reshape(values.shape + (1,) * (x.ndim - 1)) * (vectors.T @ x))
+    return vectors @ (as_column(values, x) * (vectors.T @ x))
 
 
 @_apply.defjvp
@@ -82,7 +84,7 @@ class GeneralSpectrum(eqx.Module):
 def _apply_general(f, matrix, rates, vectors, inverse, tau, x):
     values = f(rates, tau.astype(rates.dtype))
     inner = inverse @ x.astype(rates.dtype)
-    return (vectors @ (values.reshape(values.shape + (1,) * (x.ndim - 1)) * inner)).real
+    return (vectors @ (as_column(values, x) * inner)).real
 
 
 @_apply_general.defjvp

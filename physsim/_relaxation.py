@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ._matrix_function import GeneralSpectrum, Spectrum
+from .trailing import as_column
 
 
 class AbstractRelaxation(eqx.Module):
@@ -48,14 +49,14 @@ class DiagonalRelaxation(AbstractRelaxation):
         return jnp.max(jnp.abs(self.rates), initial=0.0)
 
     def travel(self, s, tau):
-        return _rows(tau * _phi1(self.rates * tau), s) * s
+        return as_column(tau * _phi1(self.rates * tau), s) * s
 
     def loss(self, s, tau):
-        return _rows(self.losses, s) * self.travel(s, tau)
+        return as_column(self.losses, s) * self.travel(s, tau)
 
     def noise(self, normal, tau, temperature):
         variance = 2.0 * temperature * self.losses * tau * _phi1(2.0 * self.rates * tau)
-        return _rows(jnp.sqrt(variance), normal) * normal
+        return as_column(jnp.sqrt(variance), normal) * normal
 
 
 @final
@@ -87,7 +88,7 @@ class ModalRelaxation(AbstractRelaxation):
         rates, vectors = self.spectrum.rates, self.spectrum.vectors
         variance = 2.0 * temperature * tau * _phi1(2.0 * rates * tau)
         draw = normal[: rates.shape[0]]
-        return self.factor.T @ (vectors @ (_rows(jnp.sqrt(variance), draw) * draw))
+        return self.factor.T @ (vectors @ (as_column(jnp.sqrt(variance), draw) * draw))
 
 
 @final
@@ -121,15 +122,15 @@ class SparseRelaxation(AbstractRelaxation):
         return jnp.max(jnp.abs(self.rates), initial=0.0)
 
     def travel(self, s, tau):
-        moved = _rows(self.losses * tau * tau * _phi2(self.rates * tau), s) * s
+        moved = as_column(self.losses * tau * tau * _phi2(self.rates * tau), s) * s
         return tau * s - self.slope.linear(moved)
 
     def loss(self, s, tau):
-        return _rows(self.losses * tau * _phi1(self.rates * tau), s) * s
+        return as_column(self.losses * tau * _phi1(self.rates * tau), s) * s
 
     def noise(self, normal, tau, temperature):
         variance = 2.0 * temperature * self.losses * tau * _phi1(2.0 * self.rates * tau)
-        return _rows(jnp.sqrt(variance), normal) * normal
+        return as_column(jnp.sqrt(variance), normal) * normal
 
 
 @final
@@ -194,7 +195,3 @@ def _phi2(z):
     for k in range(16, 1, -1):
         series = (1.0 - z * series) / k
     return jnp.where(small, series, (jnp.expm1(-safe) + safe) / safe**2)
-
-
-def _rows(values, like):
-    return values.reshape(values.shape + (1,) * (like.ndim - 1))

@@ -16,6 +16,7 @@ from ._compile import compile_scalar, gradient
 from ._element import AbstractEnergy, ElementGroup
 from ._slab_tables import Table
 from ._slabs import Cut, GroupCut
+from .trailing import as_column
 
 Values = dict[str, Inexact[Array, "..."]]
 """Parameters of a group, each a scalar or of shape [slabs, elements]."""
@@ -129,7 +130,7 @@ class _Slab:
         """The product of this slab's matrix with `x`."""
         index = self.row(table.index)
         sign = self.row(table.sign).astype(x.dtype)
-        pieces = [_rows(s, x) * x[k] for k, s in zip(index, sign, strict=True)]
+        pieces = [as_column(s, x) * x[k] for k, s in zip(index, sign, strict=True)]
         shape = (table.index.shape[2], *x.shape[1:])
         return functools.reduce(operator.add, pieces) if pieces else jnp.zeros(shape, x.dtype)
 
@@ -153,11 +154,14 @@ class _Slab:
 
     def _evaluate(self, group: ElementGroup, exprs, terminals, values, elements):
         kind, like = group.kind, terminals[0]
-        arguments = [*terminals, *(_rows(values[s.name], like) for s in kind.parameters)]
+        arguments = [
+            *terminals,
+            *(as_column(values[s.name].astype(like.dtype), like) for s in kind.parameters),
+        ]
         for index in group.input_index:
             sources = np.asarray(index)
             chosen = sources if len(sources) == 1 else self.row(sources[elements])
-            arguments.append(_rows(self.u[chosen], like))
+            arguments.append(as_column(self.u[chosen].astype(like.dtype), like))
         return [compile_scalar(expr, kind.symbols)(*arguments) for expr in exprs]
 
 
@@ -168,10 +172,10 @@ def _energy(slab: _Slab, inner, border):
         (energies,) = slab.inner(group, cut, [group.kind.energy], own)
         total = total + jnp.sum(energies, axis=0)
         if cut.border.size:
-            owned = slab.row(cut.owned)
+            owned = slab.row(cut.owned).astype(slab.x.dtype)
             total = total + slab.outer(
                 group, cut, [group.kind.energy], outer,
-                lambda e, owned=owned: jnp.sum(_rows(owned, e[0]) * e[0], axis=0),
+                lambda e, owned=owned: jnp.sum(as_column(owned, e[0]) * e[0], axis=0),
             )  # fmt: skip
     return total[None]
 
@@ -199,9 +203,3 @@ def _slope(slab: _Slab, inner, border):
 
 def _sum(parts):
     return functools.reduce(operator.add, parts)
-
-
-def _rows(values, like):
-    """Values [M] (or a scalar) in a shape that multiplies `like` [M, *batch]."""
-    missing = like.ndim - values.ndim if values.ndim else 0
-    return values.reshape(values.shape + (1,) * missing).astype(like.dtype)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Inexact
 
 from .._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
 from .._types import PhaseState
+from ..trailing import as_column
 from ._splitting import AbstractSplitting
 from ._tableau import Flow, SplittingTableau, palindrome
 
@@ -56,7 +57,7 @@ class HarmonicSplit(eqx.Module):
 
     def drift(self, q, p, tau, sums):
         """Rotation by omega tau as three shears, each of which keeps areas to the last bit."""
-        omega = _column(self.frequencies, sums.value(q))
+        omega = as_column(self.frequencies, sums.value(q))
         angle = omega * tau
         half_turns = jnp.round(angle / np.pi)
         rest = angle - half_turns * np.pi
@@ -70,19 +71,19 @@ class HarmonicSplit(eqx.Module):
 
     def harmonic(self, q, p):
         """The energy of the drift. Its derivative by each frequency is constant along it."""
-        omega = _column(self.frequencies, q)
+        omega = as_column(self.frequencies, q)
         turning = omega * (q * q + p * p) / 2
         return jnp.sum(jnp.where(omega > 0, turning, p * p / 2), axis=0)
 
     def potential(self, q, u):
         """The energy of the kick: what the harmonic part leaves of V."""
-        omega = _column(self.frequencies, q)
+        omega = as_column(self.frequencies, q)
         return self.H.potential(self.basis @ q, u) - jnp.sum(omega * q * q / 2, axis=0)
 
     def kick(self, q, p, tau, u, sums):
         modes = sums.value(q)
         rest = self.basis.T @ self.H.force(self.basis @ modes, u)
-        return q, sums.add(p, tau * (rest + _column(self.frequencies, modes) * modes))
+        return q, sums.add(p, tau * (rest + as_column(self.frequencies, modes) * modes))
 
 
 def harmonic_split(H: AbstractSeparableHamiltonian) -> HarmonicSplit:
@@ -148,11 +149,6 @@ class AbstractHarmonicSplitting(AbstractSplitting):
 
 def _to_modes(system, q, p):
     return system.inverse @ q, system.basis.T @ p
-
-
-def _column(values, like):
-    """`values` [n] in a shape that multiplies `like` [n] or [n, batch]."""
-    return values.reshape(values.shape + (1,) * (like.ndim - 1))
 
 
 @final
