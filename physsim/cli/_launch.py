@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +35,8 @@ Wait = Annotated[
 WAIT = 60.0
 _LOST = 30
 """Seconds without a sign of life after which JAX takes a process for lost."""
+_PARTING = 3.0
+"""Seconds that an error waits for the same one on the others."""
 _OWN = ("coordinator", "hosts", "process_id", "wait", "out")
 _PACKAGES = ("physsim-echo", "jax", "jaxlib", "equinox", "optax", "numpy")
 
@@ -70,6 +73,17 @@ def check_same(what: dict[str, Any], advice: str) -> None:
     from physsim import hosts
 
     hosts.check_agreement(what, advice)
+
+
+def part() -> None:
+    """Let the others end for their own reason: JAX kills them once the coordinator is gone."""
+    import jax
+    from jax._src import distributed
+
+    client: Any = distributed.global_state.client
+    # Who waits for this process's share of a sum does not come, nor who is lost.
+    with suppress(jax.errors.JaxRuntimeError):
+        client.wait_at_barrier("physsim/part", int(1000 * _PARTING))
 
 
 def is_first() -> bool:

@@ -81,8 +81,11 @@ def _leave(message: str, code: int) -> None:
     import jax
 
     if jax.distributed.is_initialized():
+        from ._launch import part
+
         # JAX's way out would wait for the others, which wait for this one.
         sys.stdout.flush()
         sys.stderr.flush()
+        part()
         os._exit(code)
     sys.exit(code)
