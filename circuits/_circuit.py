@@ -31,6 +31,7 @@ from ._ac import ac, admittance, impedance, transfer
 from ._ac_sensitivity import ac_sensitivity
 from ._branches import Branches
 from ._build import Hamiltonian, build, signals
+from ._dangling import warn_of_dangling
 from ._expr import capacitance_matrix, coordinate_symbols, symbolic_energy
 from ._hamiltonian import linear_capacitors
 from ._initial import initial_voltages
@@ -373,12 +374,15 @@ _MAX_IMPLICIT = 128
 
 
 def load(path: str | Path) -> Circuit:
-    """Read a netlist file. Raises `NetlistError` (a `ValueError`) with file, line and column."""
-    return Circuit(read_netlist(path))
+    """Read a netlist file. Raises `NetlistError` (a `ValueError`) with file, line and column.
+
+    Warns (`NetlistWarning`) of nodes that only one terminal touches, such as a misspelt name.
+    """
+    return _read(read_netlist(path))
 
 
 def loads(text: str, file: str = "<netlist>") -> Circuit:
-    """Read a netlist from a string; `file` is its name in error messages.
+    """Read a netlist from a string; `file` is its name in error messages. Warns as `load` does.
 
     >>> tank = circuits.loads('''a title
     ... L1 out 0 1u
@@ -387,4 +391,9 @@ def loads(text: str, file: str = "<netlist>") -> Circuit:
     >>> tank.netlist.elements[0].inductance, tank.expr
     (1e-06, phi_out**2/(2*L1) + Q_out**2/(2*C1))
     """
-    return Circuit(parse_netlist(text, file))
+    return _read(parse_netlist(text, file))
+
+
+def _read(netlist: Netlist) -> Circuit:
+    warn_of_dangling(netlist)
+    return Circuit(netlist)

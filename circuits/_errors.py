@@ -36,4 +36,4 @@ def _one_line(text: str) -> str:
 
 
 class NetlistWarning(UserWarning):
-    """Something in a netlist that has no meaning here and was left out."""
+    """Something in a netlist that has no meaning here and was left out, or looks like a slip."""

@@ -193,6 +193,7 @@ def test_equations_that_would_need_slopes_or_a_page_are_refused_by_name():
         _ = circuits.loads(PORTS).expr
 
 
+@pytest.mark.filterwarnings("ignore:.*only .* touches node")
 def test_pictures_keep_distances_and_every_element():
     circuit = circuits.loads(PORTS)
     figure = circuit.draw()
