@@ -145,12 +145,17 @@ def test_bad_netlists_are_one_line_errors(run, tmp_path, netlist, message):
         (["simulate", "tank.cir", "--out", "tank.cir"], "is a file"),
         (["check", "tank.cir", "--measure", "w(out)"], "v(node)"),
         (["check", "tank.cir", "--measure", "i(L9)"], "no element 'L9'"),
+        (["modes", "coupled_lc.toml"], "a task of `physsim learn`, where a netlist is asked for"),
+        (["simulate", "coupled_lc.toml"], "it names coupled_lc.cir"),
+        (["ac", "japanese.toml"], "japanese.toml: a TOML file, where a netlist"),
+        (["ac", "none.toml"], "none.toml"),
         (["learn", "none.toml"], "none.toml"),
         (["learn", "tank.cir"], "not a TOML file"),
     ],
 )
 def test_bad_arguments_are_one_line_errors(run, tmp_path, arguments, message):
     (tmp_path / "tank.cir").write_text(TANK)
+    (tmp_path / "japanese.toml").write_text("seeds = [0]\n")
     code, _, err = run(*arguments)
     assert code == 2 and message in err and err.count("\n") == 1
 

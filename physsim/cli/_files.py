@@ -1,6 +1,7 @@
 """Where netlists come from and results go."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from shutil import get_terminal_size
@@ -28,10 +29,26 @@ def find_input(path: Path) -> Path:
 
 
 def load_circuit(path: Path):
-    """The circuit of a netlist file or of a bundled netlist."""
+    """The circuit of a netlist file or of a bundled netlist. `ValueError` for a task."""
     import circuits
 
-    return circuits.load(find_input(path))
+    found = find_input(path)
+    if found.suffix == ".toml" and found.is_file():
+        raise ValueError(_is_a_task(found))
+    return circuits.load(found)
+
+
+_NETLIST = re.compile(r"""^netlist\s*=\s*["']([^"']+)["']""", re.MULTILINE)
+
+
+def _is_a_task(path: Path) -> str:
+    named = _NETLIST.search(path.read_text(encoding="utf-8", errors="replace"))
+    if named is None:
+        return f"{path.name}: a TOML file, where a netlist (.cir) is asked for"
+    return (
+        f"{path.name}: a task of `physsim learn`, where a netlist is asked for; "
+        f"it names {named.group(1)}"
+    )
 
 
 def output_folder(out: Path) -> Path:
