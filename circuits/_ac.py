@@ -9,9 +9,10 @@ from jaxtyping import Complex
 from ._elements import CurrentSource, VoltageSource
 from ._errors import NetlistError
 from ._mna_linear import Frequencies, Linearised, Port, listed_frequencies
-from ._mna_output import Output, find_element
+from ._mna_output import Output
 from ._mna_sources import amplitudes
 from ._netlist import Netlist
+from ._quantity import find_element
 
 if TYPE_CHECKING:
     import xarray
@@ -47,7 +48,7 @@ def transfer(
     values = listed_frequencies(netlist, frequencies)
     system = Linearised(netlist)
     wanted, mna = system.output(output), system.mna
-    one = find_element(mna, source)
+    one = find_element(netlist, source)
     if not isinstance(one, VoltageSource | CurrentSource):
         raise NetlistError(f"{one.name} is no source: name a V or an I", one.location)
     sources = (mna.voltage_sources.elements, mna.current_sources.elements)

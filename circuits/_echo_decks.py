@@ -38,6 +38,7 @@ from ._elements import (
 )
 from ._errors import NetlistError
 from ._netlist import Netlist
+from ._quantity import parse_quantity
 from ._sources import corners_of, evaluate
 from ._spice import Deck, write_deck
 from ._waveforms import DC, PWL, Pulse, Waveform
@@ -103,8 +104,7 @@ def read_ends(circuit: Circuit, quantity: str) -> tuple[str, str]:
     readout = circuit.readout(quantity)
     if readout.unit != "V":
         raise NetlistError(f"the echo in ngspice nudges a voltage, v(node), not {quantity}")
-    inside = quantity[quantity.index("(") + 1 : quantity.rindex(")")]
-    first, *others = (node_name(part.strip()) for part in inside.split(","))
+    first, *others = (node_name(name) for name in parse_quantity(quantity)[1])
     return first, others[0] if others else circuit.tree.reference(first)
 
 

@@ -13,11 +13,12 @@ from ._elements import VoltageSource
 from ._errors import NetlistError
 from ._mna import Mna
 from ._mna_newton import operating_state
-from ._mna_output import Output, between, find_node, find_output
+from ._mna_output import Output, between, find_output
 from ._mna_solve import Factors, Pencil, SingularError
 from ._mna_sources import amplitudes
 from ._netlist import Ac, Netlist
 from ._netlist._checks import check_analyses
+from ._quantity import find_node
 from ._waveforms import DC
 
 # A frequency beside another, where only a network singular at all frequencies is singular too.
@@ -117,6 +118,7 @@ def _spaced(card: Ac) -> Float[np.ndarray, " f"]:
 def _with_sources(mna: Mna, ports: Sequence[Port]) -> Netlist:
     taken = {e.name.lower() for e in mna.netlist.elements}
     names = (name for k in count() if (name := f"Vport{k}").lower() not in taken)
-    ends = [(find_node(mna, plus), find_node(mna, minus)) for plus, minus in ports]
+    known, file = mna.references, mna.netlist.file
+    ends = [(find_node(known, file, plus), find_node(known, file, minus)) for plus, minus in ports]
     sources = tuple(VoltageSource(next(names), pair, DC(0.0)) for pair in ends)
     return dataclasses.replace(mna.netlist, elements=mna.netlist.elements + sources)

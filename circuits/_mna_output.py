@@ -1,10 +1,10 @@
 """What an analysis reports: node voltages and element currents, as functionals of x."""
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 
+from . import _quantity
 from ._elements import (
     Capacitor,
     CurrentSource,
@@ -15,12 +15,10 @@ from ._elements import (
     NonlinearInductor,
     NonlinearResistor,
     Resistor,
-    node_name,
 )
 from ._errors import NetlistError
 from ._mna import Mna, Slopes
-
-_QUANTITY = re.compile(r"\s*([vi])\s*\(([^()]*)\)\s*", re.IGNORECASE)
+from ._quantity import find_node, parse_quantity
 
 
 class Output(NamedTuple):
@@ -47,50 +45,28 @@ def find_output(mna: Mna, quantity: str, slopes: Slopes) -> Output:
     Raises `NetlistError` for another quantity, an unknown name, and the voltage between
     nodes that nothing connects.
     """
-    what, inside = parse_quantity(quantity)
+    what, names = parse_quantity(quantity)
     if what == "i":
-        return _current(mna, inside, slopes)
-    nodes = inside.split(",")
-    return Output(f"v({inside})", "V", between(mna, *nodes), np.zeros(mna.size))
-
-
-def parse_quantity(quantity: str) -> tuple[str, str]:
-    """`v` or `i`, and what is in its parentheses, without blanks."""
-    match = _QUANTITY.fullmatch(quantity)
-    if not match or match.group(2).count(",") > (match.group(1) in "vV"):
-        raise NetlistError(f"expected v(node), v(node,node) or i(element), got {quantity!r}")
-    return match.group(1).lower(), ",".join(part.strip() for part in match.group(2).split(","))
+        return _current(mna, *names, slopes)
+    return Output(f"v({','.join(names)})", "V", between(mna, *names), np.zeros(mna.size))
 
 
 def between(mna: Mna, plus: str, minus: str | None = None) -> np.ndarray:
     """[N]: times x it is v(plus) - v(minus), or v(plus) against its reference."""
-    ends = [find_node(mna, plus)]
-    ends.append(mna.references[ends[0]] if minus is None else find_node(mna, minus))
-    one, two = (mna.references[n] for n in ends)
-    if one != two:
+    references, file = mna.references, mna.netlist.file
+    one = find_node(references, file, plus)
+    two = references[one] if minus is None else find_node(references, file, minus)
+    if references[one] != references[two]:
         raise NetlistError(
-            f"{mna.netlist.file}: nothing connects {ends[0]} and {ends[1]}, so there is no voltage "
+            f"{file}: nothing connects {one} and {two}, so there is no voltage "
             "between them; join the two parts at one node, such as 0"
         )
-    return mna.incidence([(ends[0], ends[1])]).toarray()[:, 0]
-
-
-def find_node(mna: Mna, name: str) -> str:
-    """The node of this name, in upper or lower case."""
-    node = node_name(name)
-    if node not in mna.references:
-        shown = ", ".join(list(mna.references)[:10])
-        raise NetlistError(f"there is no node {name!r} in {mna.netlist.file} (nodes: {shown})")
-    return node
+    return mna.incidence([(one, two)]).toarray()[:, 0]
 
 
 def find_element(mna: Mna, name: str) -> Element:
     """The element of this name, in upper or lower case."""
-    for element in mna.netlist.elements:
-        if element.name.lower() == name.strip().lower():
-            return element
-    shown = ", ".join(e.name for e in mna.netlist.elements[:10])
-    raise NetlistError(f"there is no element {name!r} in {mna.netlist.file} (elements: {shown})")
+    return _quantity.find_element(mna.netlist, name)
 
 
 def _current(mna: Mna, name: str, slopes: Slopes) -> Output:

@@ -17,11 +17,12 @@ from ._elements import (
 )
 from ._mna import Mna
 from ._mna_newton import operating_state
-from ._mna_output import between, find_element, parse_quantity
+from ._mna_output import between
 from ._mna_sources import values_at_rest
 from ._mna_stability import LARGEST, eigenvalues, is_stable, typical_rate
 from ._netlist import Netlist
 from ._quantities import REDUCED_FLUX_QUANTUM
+from ._quantity import find_element, parse_quantity
 
 
 @final
@@ -66,12 +67,12 @@ class OperatingPoint:
 
     def i(self, element: str) -> float:
         """The current through `element` from its first node to its second, in A."""
-        return self.currents[find_element(self._mna, element).name]
+        return self.currents[find_element(self.netlist, element).name]
 
     def measure(self, quantity: str) -> float:
         """`v(node)`, `v(node,node)` (V) or `i(element)` (A)."""
-        what, name = parse_quantity(quantity)
-        return self.i(name) if what == "i" else self.v(*name.split(","))
+        what, names = parse_quantity(quantity)
+        return self.i(*names) if what == "i" else self.v(*names)
 
     def _own(self, elements: list) -> dict[str, float]:
         return {e.name: float(self.state[self._mna.own[e.name]]) for e in elements}

@@ -1,6 +1,5 @@
 """What can be measured on a circuit: node voltages and element currents."""
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
@@ -22,14 +21,12 @@ from ._elements import (
     Resistor,
     Transformer,
     VoltageSource,
-    node_name,
 )
 from ._errors import NetlistError
+from ._quantity import find_element, find_node, parse_quantity
 
 if TYPE_CHECKING:
     from ._circuit import Circuit
-
-_QUANTITY = re.compile(r"\s*([vi])\s*\(([^()]*)\)\s*", re.IGNORECASE)
 
 Measure = Callable[[Any, PhaseState, Float[Array, " m"]], Float[Array, ""]]
 
@@ -50,16 +47,8 @@ class Readout(eqx.Module):
 
     @classmethod
     def parse(cls, circuit: "Circuit", quantity: str) -> "Readout":
-        match = _QUANTITY.fullmatch(quantity)
-        if not match:
-            raise NetlistError(f"expected v(node), v(node,node) or i(element), got {quantity!r}")
-        kind, inside = match.group(1).lower(), match.group(2).strip()
-        if kind == "v":
-            nodes = [part.strip() for part in inside.split(",")]
-            if len(nodes) > 2:
-                raise NetlistError(f"a voltage is between two nodes at most, got {quantity!r}")
-            return voltage(circuit, *nodes)
-        return current(circuit, inside)
+        kind, names = parse_quantity(quantity)
+        return voltage(circuit, *names) if kind == "v" else current(circuit, *names)
 
     def __call__(self, H: Any, y: PhaseState, u: Float[Array, " m"]) -> Float[Array, ""]:
         return self.scale * self.measure(H, y, u)
@@ -67,17 +56,18 @@ class Readout(eqx.Module):
 
 def voltage(circuit: "Circuit", plus: str, minus: str | None = None) -> Readout:
     """The voltage of a node against its reference (ground), or between two nodes."""
-    ends = [_node(circuit, plus)]
-    ends.append(circuit.tree.reference(ends[0]) if minus is None else _node(circuit, minus))
+    tree, file = circuit.tree, circuit.netlist.file
+    one = find_node(tree.nodes, file, plus)
+    two = tree.reference(one) if minus is None else find_node(tree.nodes, file, minus)
     name = f"v({plus})" if minus is None else f"v({plus},{minus})"
-    path = tuple(circuit.tree.path(*ends))
+    path = tuple(tree.path(one, two))
     return Readout(name, "V", _Along(circuit.branches, path), circuit.scales.voltage)
 
 
 def current(circuit: "Circuit", name: str) -> Readout:
     """The current through an element, from its first node to its second (of a gyrator, into
     its first port)."""
-    element = _element(circuit, name)
+    element = find_element(circuit.netlist, name)
     measure = _current(circuit.branches, element)
     return Readout(f"i({element.name})", "A", measure, circuit.scales.current)
 
@@ -167,21 +157,3 @@ def _named(groups, name):
         if name in labels:
             return currents[labels.index(name)]
     raise AssertionError(f"{name} is in no group")
-
-
-def _node(circuit, name) -> str:
-    node = node_name(name)
-    if node not in circuit.tree.nodes:
-        shown = ", ".join(list(circuit.tree.nodes)[:10])
-        raise NetlistError(f"there is no node {name!r} in {circuit.netlist.file} (nodes: {shown})")
-    return node
-
-
-def _element(circuit, name) -> Element:
-    for element in circuit.netlist.elements:
-        if element.name.lower() == name.lower():
-            return element
-    shown = ", ".join(e.name for e in circuit.netlist.elements[:10])
-    raise NetlistError(
-        f"there is no element {name!r} in {circuit.netlist.file} (elements: {shown})"
-    )
