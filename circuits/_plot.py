@@ -1,5 +1,7 @@
 """Plots of circuit runs."""
 
+from textwrap import shorten
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
@@ -10,18 +12,27 @@ from physsim.plotting import ABOVE, COLOURS, style
 from ._result import Result
 
 _MAX_LINES = 6
+_LONGEST_TITLE = 70
 _FEW_SAMPLES = 4000
 _REFINE = 8
 
 
 def plot_result(result: Result, nodes: list[str] | None = None) -> Figure:
-    """Node voltages above the relative energy error (the stored energy, where sources drive)."""
+    """Node voltages above the relative energy error (the stored energy, where sources drive).
+
+    By default of the first few nodes and the last, those inside subcircuits left out.
+    """
     tree = result.circuit.tree
     free = [n for n in tree.nodes if tree.reference(n) != n]
-    shown = nodes or free[: _MAX_LINES - 1] + free[_MAX_LINES - 1 :][-1:]
+    outer = [n for n in free if "." not in n] or free
+    shown = nodes or outer[: _MAX_LINES - 1] + outer[_MAX_LINES - 1 :][-1:]
     driven = result.circuit.drive is not None
     with style():
         figure = Figure(figsize=(7, 4.5))
+        figure.suptitle(
+            shorten(result.circuit.netlist.title, _LONGEST_TITLE).replace("$", r"\$"),
+            fontsize="medium",
+        )
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         for node in shown:
             label = f"v({node})".replace("$", r"\$")

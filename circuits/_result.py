@@ -195,7 +195,10 @@ class Result:
             raise ValueError(f"{path}: results are saved as .nc, .csv or .raw")
 
     def plot(self, nodes: list[str] | None = None) -> "Figure":
-        """Node voltages and the relative energy error over time."""
+        """Node voltages and the relative energy error over time, under the netlist's title.
+
+        `nodes` are by default the first few and the last, those inside subcircuits left out.
+        """
         from ._plot import plot_result
 
         return plot_result(self, nodes)

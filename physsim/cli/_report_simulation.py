@@ -81,7 +81,8 @@ def _from_netcdf(path: Path) -> Waves:
 
 def _chosen(names: list[str], asked: list[str]) -> tuple[list[str], list[str]]:
     """(at most so many as a page holds, those shown at first)."""
-    shown = [n for n in asked if n in names] or names[: _SHOWN - 1] + names[_SHOWN - 1 :][-1:]
+    outer = [n for n in names if "." not in n] or names
+    shown = [n for n in asked if n in names] or outer[: _SHOWN - 1] + outer[_SHOWN - 1 :][-1:]
     held = [*shown, *(n for n in names if n not in shown)][:_MOST]
     return [n for n in names if n in held], shown
 

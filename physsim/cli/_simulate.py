@@ -18,7 +18,10 @@ def simulate(
     t_end: Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")] = None,
     dt: Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")] = None,
     save_every: Annotated[int | None, typer.Option(min=1, help="Steps between samples.")] = None,
-    node: Annotated[list[str] | None, typer.Option(help="Node to plot; repeat for more.")] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option(help="Node to plot; repeat for more. Default: some outside of subcircuits."),
+    ] = None,
     format: Annotated[str, typer.Option(help="Waveform file: csv or nc (NetCDF).")] = "csv",
     seed: Annotated[int, typer.Option(help="Of the thermal noise, where there is a .temp.")] = 0,
     integrator_name: OptionalIntegrator = None,
