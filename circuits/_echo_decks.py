@@ -16,13 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg as spl
-import sympy
 from jaxtyping import Float
 
 from ._circuit import Circuit
 from ._echo_run import EchoRun
 from ._elements import (
-    CHARGE,
     Capacitor,
     CurrentSource,
     Element,
@@ -37,6 +35,7 @@ from ._elements import (
     node_name,
 )
 from ._errors import NetlistError
+from ._laws import Laws
 from ._netlist import Netlist
 from ._quantity import parse_quantity
 from ._sources import corners_of, evaluate
@@ -226,10 +225,10 @@ def charge_response(
         charges[k] = sign
     volts = np.zeros(tree.num_charges)
     volts[:count] = np.asarray(_volts(tree, charges[:count]))
-    changes = {}
-    for k, element in enumerate(tree.nonlinear_capacitors, start=count):
-        changes[element.name] = float(charges[k])
-        volts[k] = charges[k] * _elastance(element, charge_of(element))
+    bent = tree.nonlinear_capacitors
+    changes = {e.name: float(q) for e, q in zip(bent, charges[count:], strict=True)}
+    elastances = Laws(bent).slope(np.array([charge_of(e) for e in bent], float))
+    volts[count:] = charges[count:] * elastances
     for element in (*tree.capacitors, *tree.link_capacitors):
         own = [(k, sign) for k, sign in tree.path(*element.nodes) if k < count]
         changes[element.name] = float(sum(sign * volts[k] for k, sign in own))
@@ -251,11 +250,6 @@ def _volts(tree, charges):
 
 def _sources(tree) -> range:
     return range(tree.num_coordinates, tree.num_fluxes)
-
-
-def _elastance(element: NonlinearCapacitor, charge: float) -> float:
-    at = {sympy.Symbol(name, real=True): value for name, value in element.parameters}
-    return float(sympy.diff(element.energy, CHARGE, 2).subs({**at, CHARGE: charge}))
 
 
 def _free_name(netlist: Netlist) -> str:

@@ -31,6 +31,7 @@ from ._elements import (
     Junction,
     NonlinearCapacitor,
     NonlinearInductor,
+    symbols_of,
 )
 from ._initial import capacitor_voltages
 from ._netlist import Netlist
@@ -69,7 +70,7 @@ def echo_integrals(netlist: Netlist, run: EchoRun) -> dict[str, float]:
 def _of_energy(element: NonlinearInductor | NonlinearCapacitor, run: EchoRun) -> dict[str, float]:
     variable, sign = (FLUX, 1) if isinstance(element, NonlinearInductor) else (CHARGE, -1)
     x = run.state(element)
-    symbols = [sympy.Symbol(name, real=True) for name, _ in element.parameters]
+    symbols = symbols_of(element)
     numbers = [value for _, value in element.parameters]
 
     def integral(expression) -> float:

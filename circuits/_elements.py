@@ -210,7 +210,6 @@ class Coupling:
     location: Location | None = field(default=None, compare=False)
 
 
-TwoPort = Gyrator | Transformer
 Element = (
     Capacitor
     | Inductor
@@ -224,3 +223,10 @@ Element = (
     | Gyrator
     | Transformer
 )
+
+
+def symbols_of(
+    element: NonlinearInductor | NonlinearCapacitor | NonlinearResistor,
+) -> tuple[sympy.Symbol, ...]:
+    """What stands for its parameters in an element's energy or current."""
+    return tuple(sympy.Symbol(name, real=True) for name, _ in element.parameters)

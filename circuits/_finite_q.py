@@ -4,11 +4,9 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-import sympy
+import numpy as np
 
 from ._elements import (
-    CHARGE,
-    FLUX,
     Capacitor,
     Element,
     Inductor,
@@ -17,6 +15,7 @@ from ._elements import (
     Resistor,
 )
 from ._errors import NetlistError
+from ._laws import Laws
 from ._netlist import Netlist
 from ._netlist._tolerances import matcher
 
@@ -89,13 +88,12 @@ def _linear(element: _Coil | _Store) -> float:
         return element.inductance
     if isinstance(element, Capacitor):
         return element.capacitance
-    variable = FLUX if isinstance(element, NonlinearInductor) else CHARGE
-    at = {sympy.Symbol(name, real=True): value for name, value in element.parameters}
-    curvature = float(sympy.diff(element.energy, variable, 2).subs({**at, variable: 0}))
+    curvature = float(Laws([element]).slope(np.zeros(1))[0])
     if not 0 < curvature < math.inf:
+        what = "L" if isinstance(element, NonlinearInductor) else "C"
         raise NetlistError(
-            f"{element.name} has no positive {'L' if variable is FLUX else 'C'} at zero, which its "
-            "quality factor could refer to: give quality factors by name, without it",
+            f"{element.name} has no positive {what} at zero, which its quality factor could refer "
+            "to: give quality factors by name, without it",
             element.location,
         )
     return 1 / curvature

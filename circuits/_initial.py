@@ -1,15 +1,16 @@
 """Initial voltages of the capacitors, from `ic=` and `.ic`."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-import sympy
 from jaxtyping import Float
 
 from ._disjoint_sets import references_of
-from ._elements import CHARGE, Capacitor, NonlinearCapacitor, Transformer, VoltageSource
+from ._elements import Capacitor, Element, NonlinearCapacitor, Transformer, VoltageSource
 from ._errors import Location, NetlistError
+from ._laws import Laws
 from ._netlist import Netlist
 from ._normal_tree import NormalTree, ranked_capacitors
 from ._sources import evaluate
@@ -92,12 +93,13 @@ def _starts(netlist) -> dict[str, float]:
 
 
 def _given(netlist: Netlist) -> list[Given]:
-    given = []
+    given, charged = [], _charged(netlist.elements)
     for e in netlist.elements:
         if isinstance(e, Capacitor) and e.ic is not None:
             given.append(Given(*e.nodes, e.ic, f"ic={e.ic:g} of {e.name}", e.location))
         elif isinstance(e, NonlinearCapacitor):
-            given.append(Given(*e.nodes, _voltage(e), f"the charge of {e.name}", e.location))
+            what = f"the charge of {e.name}"
+            given.append(Given(*e.nodes, charged[e.name], what, e.location))
     if netlist.initial_voltages:
         references = references_of(netlist.elements)
         for node, (value, location) in netlist.initial_voltages.items():
@@ -106,9 +108,11 @@ def _given(netlist: Netlist) -> list[Given]:
     return given
 
 
-def _voltage(element: NonlinearCapacitor) -> float:
-    at = {sympy.Symbol(n, real=True): value for n, value in element.parameters}
-    return float(sympy.diff(element.energy, CHARGE).subs({**at, CHARGE: element.ic or 0.0}))
+def _charged(elements: Iterable[Element]) -> dict[str, float]:
+    """The voltage of every nonlinear capacitor, by name."""
+    bent = [e for e in elements if isinstance(e, NonlinearCapacitor)]
+    volts = Laws(bent).response(np.array([e.ic or 0.0 for e in bent], float))
+    return dict(zip((e.name for e in bent), volts.tolist(), strict=True))
 
 
 def _by_least_squares(tree, given, starts):
@@ -125,13 +129,8 @@ def _by_least_squares(tree, given, starts):
 
 def _fixed(tree, starts) -> np.ndarray:
     """Tree voltages at t = 0 that no initial condition changes; 0 for the others."""
-    volts = np.zeros(len(tree.tree))
-    for column, element in enumerate(tree.tree):
-        if isinstance(element, NonlinearCapacitor):
-            volts[column] = _voltage(element)
-        elif isinstance(element, VoltageSource):
-            volts[column] = starts[element.name]
-    return volts
+    known = _charged(tree.tree) | starts
+    return np.array([known.get(e.name, 0.0) for e in tree.tree], float)
 
 
 def _check(tree: NormalTree, given: list[Given], starts, volts) -> None:

@@ -19,6 +19,7 @@ from ._elements import (
     NonlinearCapacitor,
     NonlinearInductor,
     NonlinearResistor,
+    symbols_of,
 )
 from ._quantities import Scales
 
@@ -91,7 +92,7 @@ def _expressed(group, what, expression, variable, unit, result_unit):
     biased = isinstance(group[0], NonlinearInductor) and group[0].ic is not None
     rows = [tuple(value for _, value in e.parameters) for e in group]
     units = tuple(max(map(abs, column)) or 1.0 for column in zip(*rows, strict=True))
-    parameters = tuple(sympy.Symbol(name, real=True) for name, _ in group[0].parameters)
+    parameters = symbols_of(group[0])
     scaled = {p: u * p for p, u in zip(parameters, units, strict=True)}
     inside = unit * (variable + IC if biased else variable)
     expression = expression.subs({variable: inside, **scaled}, simultaneous=True)

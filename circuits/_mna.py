@@ -41,7 +41,7 @@ from ._elements import (
     Transformer,
     VoltageSource,
 )
-from ._mna_laws import Laws
+from ._laws import Laws
 from ._netlist import Netlist
 
 OWN = (Inductor, VoltageSource, Transformer, Junction, NonlinearInductor, NonlinearCapacitor)

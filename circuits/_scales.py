@@ -1,12 +1,10 @@
 """The units that suit a netlist."""
 
 import math
-from typing import Any
 
-import sympy
+import numpy as np
 
 from ._elements import (
-    CHARGE,
     Capacitor,
     CurrentSource,
     Inductor,
@@ -16,7 +14,7 @@ from ._elements import (
     Resistor,
     VoltageSource,
 )
-from ._kinds import FLUX
+from ._laws import Laws
 from ._netlist import Netlist
 from ._quantities import REDUCED_FLUX_QUANTUM, Scales, geometric_mean
 from ._sources import amplitude
@@ -50,7 +48,7 @@ def _capacitance(element) -> float | None:
     if isinstance(element, Capacitor):
         return element.capacitance
     if isinstance(element, NonlinearCapacitor):
-        return _inverse_curvature(element, CHARGE)
+        return _inverse_curvature(element)
     return None
 
 
@@ -60,17 +58,15 @@ def _inductance(element) -> float | None:
     if isinstance(element, Junction):
         return REDUCED_FLUX_QUANTUM / element.critical_current
     if isinstance(element, NonlinearInductor):
-        return _inverse_curvature(element, FLUX)
+        return _inverse_curvature(element)
     return None
 
 
-def _inverse_curvature(element, variable) -> float | None:
+def _inverse_curvature(element) -> float | None:
     """1 / |energy''| at the start; None where the energy is flat and says nothing."""
-    at: dict[Any, Any] = {sympy.Symbol(n, real=True): value for n, value in element.parameters}
-    at[variable] = element.ic or 0.0
-    stiffness = sympy.diff(element.energy, variable, 2).subs(at)
-    usable = stiffness.is_finite and stiffness != 0
-    return 1 / abs(float(stiffness)) if usable else None
+    stiffness = float(Laws([element]).slope(np.array([element.ic or 0.0]))[0])
+    usable = math.isfinite(stiffness) and stiffness != 0
+    return 1 / abs(stiffness) if usable else None
 
 
 def _flux_size(netlist, capacitance, inductance) -> float:
