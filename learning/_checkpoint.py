@@ -48,6 +48,23 @@ class Checkpoint:
     def previous(self) -> Path:
         return self.path.with_name(self.path.name + ".previous")
 
+    def claim(self, overwrite: bool = False) -> "Checkpoint":
+        """Itself, where its place holds no other training's state, or one to `overwrite`.
+
+        The same training done again comes to the same results, and may replace them. Raises
+        `CheckpointError` where the place is another training's.
+        """
+        if self.resume or overwrite or not self.path.exists():
+            return self
+        theirs = _owner(self.path)
+        changed = [] if theirs is None else _different(theirs, dict(self.belongs_to))
+        if changed:
+            raise CheckpointError(
+                f"{self.path} is of another training ({', '.join(changed)} changed since), whose "
+                "results this one would replace: choose another folder (--out), or --overwrite"
+            )
+        return self
+
     def save(self, state: PyTree) -> None:
         """Replace the checkpoint in one step; the former one becomes the previous."""
         content = _encode(state, dict(self.belongs_to))
@@ -93,6 +110,23 @@ def _encode(state, belongs_to) -> bytes:
 
 
 def _decode(path: Path, like, belongs_to: dict[str, str]):
+    theirs, archive = _opened(path)
+    _check_owner(path, theirs, belongs_to)
+    with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
+        leaves = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+    return _fitted(path, leaves, like)
+
+
+def _owner(path: Path) -> dict[str, str] | None:
+    """What the checkpoint belongs to; None where it is damaged, or no checkpoint."""
+    try:
+        return _opened(path)[0]
+    except _Damaged:
+        return None
+
+
+def _opened(path: Path) -> tuple[dict[str, str], bytes]:
+    """(what it belongs to, the archive of the arrays)."""
     head, _, body = path.read_bytes().partition(b"\n")
     version, _, digest = head.removeprefix(_MAGIC + b" ").partition(b" ")
     if not (head.startswith(_MAGIC) and version.isdigit()):
@@ -105,19 +139,20 @@ def _decode(path: Path, like, belongs_to: dict[str, str]):
     if hashlib.sha256(body).hexdigest().encode() != digest:
         raise _Damaged(f"{path} is damaged or cut short: its content doesn't match its checksum")
     manifest, _, archive = body.partition(b"\n")
-    _check_owner(path, json.loads(manifest)["belongs_to"], belongs_to)
-    with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
-        leaves = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
-    return _fitted(path, leaves, like)
+    return json.loads(manifest)["belongs_to"], archive
 
 
 def _check_owner(path, theirs: dict[str, str], ours: dict[str, str]) -> None:
-    different = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    different = _different(theirs, ours)
     if different:
         raise CheckpointError(
             f"{path} belongs to another training: {', '.join(different)} changed since; restore "
             "what it was, or start anew without resuming"
         )
+
+
+def _different(theirs: dict[str, str], ours: dict[str, str]) -> list[str]:
+    return [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
 
 
 def _fitted(path, leaves: list[np.ndarray], like):

@@ -99,7 +99,7 @@ def _train(folder: Path) -> dict:
 
     console.rule("4. Training the tanks and their coupling on a target waveform")
     task = read_task(bundled("coupled_lc.toml"))
-    trained = Trainer(task).run(Run(task.seed, folder, "coupled_lc"))
+    trained = Trainer(task).run(Run(task.seed, folder, "coupled_lc", overwrite=True))
     figures = write_results(trained, folder, "coupled_lc")
     hidden = load_circuit(task.path.parent / task.target["netlist"]).values()
     figures["hidden_values"] = hidden

@@ -14,7 +14,7 @@ from ._curves import save_curves
 from ._files import console, find_input, output_folder, save_figure, save_json
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, is_first, join
 from ._main import app
-from ._options import Out
+from ._options import Out, Overwrite
 from ._record import save_record
 from ._schema import unknown
 from ._task import METHODS, Task, read_task
@@ -31,6 +31,7 @@ def learn(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the results' folder.")
     ] = False,
+    overwrite: Overwrite = False,
     out: Out = "out",
     coordinator: Coordinator = None,
     hosts: Hosts = None,
@@ -40,7 +41,8 @@ def learn(
     """Train component values: on a waveform, a frequency response, or classes of signals.
 
     Ctrl-C stops early and keeps the best values so far; `--resume` goes on, bit for bit, also
-    after a crash. Every update is a line of `<task>_metrics.jsonl`. Of many runs, each device takes
+    after a crash. Results of another task, method or seed are not replaced without `--overwrite`.
+    Every update is a line of `<task>_metrics.jsonl`. Of many runs, each device takes
     its part; on several hosts, run the same command on each, with one folder for results.
 
     Examples:
@@ -75,14 +77,14 @@ def learn(
         plan = replace(plan, gradient=plan.gradient | {"method": method})
     if seed is not None:
         plan = replace(plan, seed=seed)
-    results = _train_all(plan, folder, find_input(task).stem, seeds, resume, mesh)
+    results = _train_all(plan, folder, find_input(task).stem, seeds, mesh, resume, overwrite)
     if any(figures["interrupted"] for figures in results):
         console.print("interrupted; the best values so far were kept", style="yellow")
         raise typer.Exit(130)
 
 
 def _train_all(
-    task: Task, folder: Path, stem: str, seeds: int, resume: bool, mesh: Any
+    task: Task, folder: Path, stem: str, seeds: int, mesh: Any, resume: bool, overwrite: bool
 ) -> list[dict]:
     """The figures of each seed's training, written as they come."""
     from ._training import Run, Trainer
@@ -91,7 +93,7 @@ def _train_all(
     name = task.gradient["method"]
     for seed in range(task.seed, task.seed + seeds):
         label = stem if seeds == 1 else f"{stem}_{name}_{seed}"
-        trained = trainer.run(Run(seed, folder, label, resume))
+        trained = trainer.run(Run(seed, folder, label, resume, overwrite))
         if trained.fit.origin:
             console.print(trained.fit.origin)
         results.append(write_results(trained, folder, label) if is_first() else trained.figures())

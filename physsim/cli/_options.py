@@ -8,6 +8,9 @@ import typer
 
 Netlist = Annotated[Path, typer.Argument(help="A netlist file, or a bundled netlist's name.")]
 Out = Annotated[str, typer.Option("--out", "-o", help="Folder for results.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace another training's results in that folder.")
+]
 Integrator = Annotated[
     str,
     typer.Option(

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ._files import console, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Out
+from ._options import Out, Overwrite
 
 
 @app.command(rich_help_panel="Series")
@@ -20,6 +20,7 @@ def reconstruct(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the results' folder.")
     ] = False,
+    overwrite: Overwrite = False,
     out: Out = "out",
 ) -> None:
     """Reconstruct a dynamical system from a measured series, chaotic ones too.
@@ -55,7 +56,7 @@ def reconstruct(
     results = []
     for seed in range(seeds):
         label = task.stem if seeds == 1 else f"{task.stem}_{seed}"
-        figures = _one(plan.reseeded(seed), folder, label, resume)
+        figures = _one(plan.reseeded(seed), folder, label, resume, overwrite)
         results.append(figures)
         if figures["interrupted"]:
             console.print("interrupted; the best model so far was kept", style="yellow")
@@ -64,7 +65,7 @@ def reconstruct(
         save_json({"seeds": results}, folder / f"{task.stem}_seeds.json")
 
 
-def _one(plan, folder: Path, label: str, resume: bool) -> dict[str, Any]:
+def _one(plan, folder: Path, label: str, resume: bool, overwrite: bool) -> dict[str, Any]:
     """Train and judge once."""
     import learning
 
@@ -97,7 +98,7 @@ def _one(plan, folder: Path, label: str, resume: bool) -> dict[str, Any]:
         alpha=make_alpha(plan),
         solver=make_solver(plan),
         optimiser=make_rates(plan),
-        checkpoint=checkpoint,
+        checkpoint=checkpoint.claim(overwrite),
     )
     if found.origin:
         console.print(found.origin)

@@ -15,7 +15,7 @@ from ._digest import digest
 from ._files import console, output_folder
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_same, is_first, join
 from ._main import app
-from ._options import Out
+from ._options import Out, Overwrite
 from ._record import save_record
 from ._train_config import METHODS, TrainConfig, read_config
 
@@ -35,6 +35,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoints in the results' folder.")
     ] = False,
+    overwrite: Overwrite = False,
     out: Out = "out",
     coordinator: Coordinator = None,
     hosts: Hosts = None,
@@ -44,7 +45,8 @@ def train(
     """Train a stack of Hamiltonian recurrent units to classify series, or to read values off them.
 
     Each seed's results are in OUT/CONFIG_METHOD/seed_N: metrics.jsonl (a line an epoch), a
-    checkpoint that survives a crash (go on with `--resume`), result.json, learning curves
+    checkpoint that survives a crash (go on with `--resume`; another configuration's is not
+    replaced without `--overwrite`), result.json, learning curves
     and the confusion matrix. Compare methods and seeds with `physsim compare OUT`. All devices
     share the series of a batch; on several hosts, run the same command on each, with one folder
     for results.
@@ -90,6 +92,8 @@ def train(
     tables = {f"[{name}]": table for name, table in _tables(plan).items()}
     check_same(tables | {"seeds": plan.seeds}, "give all processes the same configuration")
     folder = output_folder(Path(out) / plan.label)
+    for seed in plan.seeds:
+        checkpoint_of(plan, seed, folder / f"seed_{seed}", resume).claim(overwrite)
     # One optimiser for all seeds: a new one would be compiled anew.
     optimiser, results = plan.optimiser(len(plan.splits(plan.seeds[0]).train)), []
     for seed in plan.seeds:

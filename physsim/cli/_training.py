@@ -53,6 +53,7 @@ class Run:
     folder: Path
     stem: str
     resume: bool = False
+    overwrite: bool = False
 
     def path(self, ending: str) -> Path:
         return self.folder / f"{self.stem}{ending}"
@@ -185,7 +186,7 @@ class Trainer:
             belongs_to(self.task, self.circuit, goal, run.seed),
         )
         return {
-            "checkpoint": checkpoint,
+            "checkpoint": checkpoint.claim(run.overwrite),
             "metrics": learning.MetricsFile(run.path("_metrics.jsonl"), describe),
         }
 
