@@ -4,6 +4,7 @@ All in dimensionless units. The voltage of a link is the signed sum of the tree'
 path, and the currents of the tree follow from those of the links, i_t = -K^T i_links.
 """
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import jax
@@ -48,11 +49,20 @@ class Branches:
         velocity, force = reactive.velocity(y.p), reactive.force(y.q, u)
         return H.tree_voltages(velocity, force, u, reactive.route)
 
+    def node_voltages(self, H, y, u):
+        """Of the tree's `free_nodes`, against their references."""
+        tree = self.tree
+        return self.voltages_between(H, y, u, [(n, tree.reference(n)) for n in tree.free_nodes])
+
     def voltages_across(self, H, y, u, elements):
         """From the first node of each element to its second."""
+        return self.voltages_between(H, y, u, [e.nodes for e in elements])
+
+    def voltages_between(self, H, y, u, pairs: Sequence[Sequence[str]]):
+        """v(first) - v(second) of each pair of nodes."""
         tree = self.tree
-        v = self._incidence(elements, (0, tree.num_fluxes))(self.tree_voltages(H, y, u))
-        inner = self._incidence(elements, (tree.num_fluxes, len(tree.tree)))
+        v = tree.incidence(pairs, tree.flux_columns)(self.tree_voltages(H, y, u))
+        inner = tree.incidence(pairs, tree.inductor_columns)
         if not len(inner.rows):
             return v
         return v + inner(self.tree_inductor_voltages(H, y, u))
@@ -152,7 +162,7 @@ class Branches:
         by_name = _by_name(self.group_currents(H, x, u))
         names = [e.name for e in tree.link_inductors]
         links = _gather(by_name, names, x.dtype)
-        inner = (tree.num_fluxes, len(tree.tree))
+        inner = tree.inductor_columns
         inside = -self._incidence(tree.link_inductors, inner).T(links)
         if self.current_sources:
             pushed = self._source_currents(u)
@@ -231,10 +241,9 @@ class Branches:
     def voltage_source_currents(self, H, y, u):
         """(from n+ through the source to n-,): what the links leave over."""
         tree = self.tree
-        columns = (tree.num_coordinates, tree.num_fluxes)
         total = jnp.zeros(len(tree.sources), y.q.dtype)
         for elements, currents in self._links(H, y, u):
-            total = total - tree.incidence(elements, columns).T(currents)
+            total = total - tree.incidence(elements, tree.source_columns).T(currents)
         return (total,)
 
     def _links(self, H, y, u):

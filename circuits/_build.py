@@ -65,15 +65,11 @@ def signals(netlist: Netlist, tree: NormalTree, scales: Scales) -> tuple[Signal,
     inputs = [(e, Aspect.VALUE, scales.current) for e in currents]
     inputs += [(e, Aspect.INTEGRAL, scales.flux) for e in tree.sources]
     inputs += [(e, Aspect.VALUE, scales.voltage) for e in tree.sources]
-    if _crosses(tree, [c.nodes for c in tree.link_capacitors], _source_columns(tree)):
+    if _crosses(tree, [c.nodes for c in tree.link_capacitors], tree.source_columns):
         inputs += [(e, Aspect.SLOPE, scales.voltage / scales.time) for e in tree.sources]
-    if _crosses(tree, [e.nodes for e in currents], (tree.num_fluxes, len(tree.tree))):
+    if _crosses(tree, [e.nodes for e in currents], tree.inductor_columns):
         inputs += [(e, Aspect.SLOPE, scales.current / scales.time) for e in currents]
     return tuple(Signal(e.name, e.waveform, aspect, unit) for e, aspect, unit in inputs)
-
-
-def _source_columns(tree):
-    return tree.num_coordinates, tree.num_fluxes
 
 
 def _crosses(tree, branches, columns) -> bool:
@@ -193,7 +189,7 @@ def _capacitance(tree: NormalTree, scales: Scales) -> tuple[InverseQuadratic, In
 
 
 def _refuse_bent_loops(tree: NormalTree) -> None:
-    bent = len(tree.capacitors), tree.num_charges
+    bent = tree.nonlinear_columns
     for link in tree.link_capacitors:
         for column, _ in tree.path(*link.nodes):
             if bent[0] <= column < bent[1]:
@@ -244,7 +240,7 @@ def _group(group: Sequence, tree: NormalTree, scales: Scales, span: int):
 
 
 def _source_group(driven, tree):
-    branches = tree.incidence((source.nodes for source in driven), (0, tree.num_fluxes))
+    branches = tree.incidence((source.nodes for source in driven), tree.flux_columns)
     labels = [source.name for source in driven]
     return ElementGroup(
         CURRENT_SOURCE, [branches], {}, labels=labels, input_index=[tuple(range(len(driven)))]
@@ -254,8 +250,7 @@ def _source_group(driven, tree):
 def _frame(netlist: Netlist, tree: NormalTree, names, potential) -> Frame:
     coordinates, inputs = names
     currents = sum(isinstance(e, CurrentSource) for e in netlist.elements)
-    sources, n = len(tree.sources), tree.num_coordinates
-    span = (0, tree.num_fluxes)
+    sources, span = len(tree.sources), tree.flux_columns
     gyrators = _gyrators(netlist)
     ports = [ends for g in gyrators for ends in (g.nodes[:2], g.nodes[2:])]
     resistors = tree.incidence((r.nodes for r in tree.link_resistors), span)
@@ -275,7 +270,7 @@ def _frame(netlist: Netlist, tree: NormalTree, names, potential) -> Frame:
         tree_resistors=tuple(r.name for r in tree.resistors),
         link_resistors=tuple(r.name for r in tree.link_resistors),
         gyrators=tuple(g.name for g in gyrators),
-        series_is_local=local and not _touches(resistors, (tree.num_charges, n)),
+        series_is_local=local and not _touches(resistors, tree.resistor_columns),
         has_exact_flows=linear and not _bent_losses(netlist, tree, resistors),
     )
     _refuse_dense(frame, tree)
@@ -284,13 +279,12 @@ def _frame(netlist: Netlist, tree: NormalTree, names, potential) -> Frame:
 
 def _series(tree, potential, netlist) -> tuple[bool, bool]:
     """Whether each tree resistor feeds inductances of its own, and these are all linear."""
-    resistive = tree.num_charges, tree.num_coordinates
     local = linear = True
     for part in potential:
         if getattr(part, "kind", None) is CURRENT_SOURCE:
             continue
         incidence = part.incidence if isinstance(part, CoupledInductors) else part.terminals[0]
-        touched = _rows_in(incidence, resistive)
+        touched = _rows_in(incidence, tree.resistor_columns)
         if not len(touched):
             continue
         if isinstance(part, CoupledInductors) or np.bincount(touched).max() > 1:
@@ -314,8 +308,9 @@ def _bent_losses(netlist, tree, resistors) -> bool:
         return True
     if not tree.nonlinear_capacitors:
         return False
-    bent = len(tree.capacitors), tree.num_charges
-    return _touches(resistors, bent) or any(isinstance(e, Gyrator) for e in netlist.elements)
+    return _touches(resistors, tree.nonlinear_columns) or any(
+        isinstance(e, Gyrator) for e in netlist.elements
+    )
 
 
 def _refuse_dense(frame: Frame, tree: NormalTree) -> None:

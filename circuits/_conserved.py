@@ -176,7 +176,7 @@ def _fluxes(result: "Result", loops: list[Loop]) -> np.ndarray:
     by_name = dict(zip((e.name for e in coils), (linked @ inductance).T, strict=True))
     for e in inductive(netlist):
         if not isinstance(e, Inductor):
-            across = tree.incidence([e.nodes], (0, tree.num_fluxes))
+            across = tree.incidence([e.nodes], tree.flux_columns)
             start = e.phase * REDUCED_FLUX_QUANTUM if isinstance(e, Junction) else e.ic or 0.0
             moved = np.asarray(outer)[-saves:] @ across.dense()[0]
             by_name[e.name] = moved * scales.flux + start

@@ -249,7 +249,7 @@ def _volts(tree, charges):
 
 
 def _sources(tree) -> range:
-    return range(tree.num_coordinates, tree.num_fluxes)
+    return range(*tree.source_columns)
 
 
 def _free_name(netlist: Netlist) -> str:

@@ -26,7 +26,7 @@ def find_loops(netlist: Netlist, tree: NormalTree, scales: Scales) -> Loops:
     """Coupled coils, and those at nodes that only inductors reach, in blocks of equal size."""
     inductors = [*tree.link_inductors, *tree.inductors]
     index = {e.name.lower(): i for i, e in enumerate(inductors)}
-    inner = (tree.num_fluxes, len(tree.tree))
+    inner = tree.inductor_columns
     links = len(tree.link_inductors)
     through = tree.incidence((e.nodes for e in tree.link_inductors), inner)
     rows: list[list[tuple[int, float]]] = [[] for _ in range(links)]
@@ -74,7 +74,7 @@ def _energy(netlist, tree, scales, size, group, inductors, rows, pairs, starts):
         membership,
         drives,
     )
-    incidence = tree.incidence((inductors[c].nodes for c in loops), (0, tree.num_fluxes))
+    incidence = tree.incidence((inductors[c].nodes for c in loops), tree.flux_columns)
     sources = [e for e in netlist.elements if isinstance(e, CurrentSource)]
     zero = jnp.zeros(())
     at_start = tuple(float(evaluate(sources[k].waveform, zero)) / scales.current for k in used)
@@ -103,7 +103,7 @@ def _drives(netlist, tree, inductors, own):
     A source drives -K_IL^T I through the tree's inductors; W = P L [0; K_IL^T] has the
     opposite sign.
     """
-    inner = (tree.num_fluxes, len(tree.tree))
+    inner = tree.inductor_columns
     sources = [e for e in netlist.elements if isinstance(e, CurrentSource)]
     matrix = tree.incidence((e.nodes for e in sources), inner)
     links = len(inductors) - len(tree.inductors)

@@ -91,8 +91,8 @@ def find_modes(circuit: "Circuit", y: PhaseState | None = None) -> CircuitModes:
     order = np.flatnonzero((abs(values) > size) & (imag >= 0) & ~_conserved(values))
     order = order[np.lexsort((-real[order], imag[order]))]
     real, imag, vectors = real[order], imag[order], vectors[:, order]
-    nodes = tuple(m for m in circuit.tree.nodes if circuit.tree.reference(m) != m)
-    voltages = _voltages(circuit, nodes, x, u, vectors)
+    nodes = tuple(circuit.tree.free_nodes)
+    voltages = _voltages(circuit, x, u, vectors)
     elements, participation = _participation(circuit, x, u, vectors)
     time = circuit.scales.time
     return CircuitModes(
@@ -130,18 +130,11 @@ def _halves(vectors):
     return jnp.asarray(np.concatenate([vectors.real.T, vectors.imag.T]))
 
 
-def _voltages(circuit, nodes, x, u, vectors):
-    branches, H, tree = circuit.branches, circuit.hamiltonian, circuit.tree
-    paths = tree.incidence(((m, tree.reference(m)) for m in nodes), (0, tree.num_fluxes))
-    inner = tree.incidence(
-        ((m, tree.reference(m)) for m in nodes), (tree.num_fluxes, len(tree.tree))
-    )
-    n = x.size // 2
+def _voltages(circuit, x, u, vectors):
+    branches, H, n = circuit.branches, circuit.hamiltonian, x.size // 2
 
     def read(x):
-        y = PhaseState(x[:n], x[n:])
-        v = paths(branches.tree_voltages(H, y, u))
-        return v + inner(branches.tree_inductor_voltages(H, y, u)) if len(inner.rows) else v
+        return branches.node_voltages(H, PhaseState(x[:n], x[n:]), u)
 
     along = jax.jit(jax.vmap(lambda d: jax.jvp(read, (x,), (d,))[1]))(_halves(vectors))
     real, imaginary = np.split(np.asarray(along), 2)

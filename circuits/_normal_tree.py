@@ -36,8 +36,6 @@ from ._elements import (
 from ._errors import NetlistError
 from ._transformers import TransformerSpan
 
-Branch = tuple[str, str]
-
 
 @final
 class NormalTree:
@@ -105,6 +103,39 @@ class NormalTree:
     def num_fluxes(self) -> int:
         """Columns of capacitors, resistors and voltage sources."""
         return self.num_coordinates + len(self.sources)
+
+    @property
+    def charge_columns(self) -> tuple[int, int]:
+        """(start, stop) of the columns of capacitors."""
+        return 0, self.num_charges
+
+    @property
+    def nonlinear_columns(self) -> tuple[int, int]:
+        """Those of nonlinear capacitors."""
+        return len(self.capacitors), self.num_charges
+
+    @property
+    def resistor_columns(self) -> tuple[int, int]:
+        return self.num_charges, self.num_coordinates
+
+    @property
+    def source_columns(self) -> tuple[int, int]:
+        """Those of voltage sources."""
+        return self.num_coordinates, self.num_fluxes
+
+    @property
+    def flux_columns(self) -> tuple[int, int]:
+        """Those of capacitors, resistors and voltage sources."""
+        return 0, self.num_fluxes
+
+    @property
+    def inductor_columns(self) -> tuple[int, int]:
+        return self.num_fluxes, len(self.tree)
+
+    @property
+    def free_nodes(self) -> list[str]:
+        """The nodes that are no reference."""
+        return [node for node in self.nodes if self.reference(node) != node]
 
     def path(self, plus: str, minus: str) -> list[tuple[int, int | float]]:
         """(column, coefficient) pairs that sum up to the voltage from `plus` to `minus`.

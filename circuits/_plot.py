@@ -22,8 +22,7 @@ def plot_result(result: Result, nodes: list[str] | None = None) -> Figure:
 
     By default of the first few nodes and the last, those inside subcircuits left out.
     """
-    tree = result.circuit.tree
-    free = [n for n in tree.nodes if tree.reference(n) != n]
+    free = result.circuit.tree.free_nodes
     outer = [n for n in free if "." not in n] or free
     shown = nodes or outer[: _MAX_LINES - 1] + outer[_MAX_LINES - 1 :][-1:]
     driven = result.circuit.drive is not None

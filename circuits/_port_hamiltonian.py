@@ -93,8 +93,8 @@ class _Writer:
         others = [e for e in netlist.elements if isinstance(e, kinds)]
         self.coils: list[Element] = [*tree.link_inductors, *others]
         self.currents = [e for e in netlist.elements if isinstance(e, CurrentSource)]
-        n, r, s = tree.num_charges, tree.num_coordinates, tree.num_fluxes
-        self.C, self.R, self.V, self.L = (0, n), (n, r), (r, s), (s, len(tree.tree))
+        self.C, self.R = tree.charge_columns, tree.resistor_columns
+        self.V, self.L = tree.source_columns, tree.inductor_columns
         self.definitions: list[tuple[sympy.Matrix, sympy.Matrix]] = []
         self._refuse()
 

@@ -111,12 +111,11 @@ class Result:
         import xarray
 
         circuit = self.circuit
-        nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
         labels, currents = self._currents()
         undriven = {"energy_error": (("time",), self.energy_error, {"long_name": "relative"})}
         return xarray.Dataset(
             {
-                "v": (("time", "node"), self._voltages(nodes), {"units": "V"}),
+                "v": (("time", "node"), self._voltages(), {"units": "V"}),
                 "i": (("time", "element"), currents, {"units": "A"}),
                 "energy": (("time",), self.stored_energy, {"units": "J", "long_name": "stored"}),
                 "hamiltonian": (("time",), self.energy, {"units": "J"}),
@@ -124,27 +123,16 @@ class Result:
             },
             coords={
                 "time": ("time", self.t, {"units": "s"}),
-                "node": nodes,
+                "node": circuit.tree.free_nodes,
                 "element": labels,
             },
             attrs={"title": circuit.netlist.title},
         )
 
-    def _voltages(self, nodes):
+    def _voltages(self):
         """All node voltages at once, [time, node]."""
-        circuit, branches = self.circuit, self.circuit.branches
-        tree, H = circuit.tree, circuit.hamiltonian
-        ends = [(node, tree.reference(node)) for node in nodes]
-        outer = (0, tree.num_fluxes)
-        paths = tree.incidence(ends, outer)
-        inner = tree.incidence(ends, (tree.num_fluxes, len(tree.tree)))
-
-        def of_state(y, u):
-            v = paths(branches.tree_voltages(H, y, u))
-            if len(inner.rows):
-                v = v + inner(branches.tree_inductor_voltages(H, y, u))
-            return v
-
+        circuit = self.circuit
+        of_state = functools.partial(circuit.branches.node_voltages, circuit.hamiltonian)
         values = jax.jit(jax.vmap(of_state))(self.solution.ys, self.inputs)
         return np.asarray(values)[self._keep] * circuit.scales.voltage
 

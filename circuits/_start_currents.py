@@ -24,7 +24,7 @@ def link_currents(netlist: Netlist, tree: NormalTree) -> np.ndarray:
     fixed = [(j, e) for j, e in enumerate(tree.inductors) if e.ic is not None]
     if not fixed:
         return currents
-    inner = (tree.num_fluxes, len(tree.tree))
+    inner = tree.inductor_columns
     K = tree.incidence((e.nodes for e in tree.link_inductors), inner).dense()
     pushed = _pushed(netlist, tree, inner)
     open_links = [k for k in range(len(currents)) if k not in given]
