@@ -21,9 +21,11 @@ from physsim import (
     NetworkHamiltonian,
     Newton,
     PhaseState,
+    check_hamiltonian,
     default_solver,
     fastest_decay,
     fastest_frequency,
+    is_traced,
     suggest_dt,
 )
 
@@ -48,7 +50,7 @@ from ._readout import Readout
 from ._report import make_report
 from ._result import Result
 from ._scales import choose_scales
-from ._sources import SourceDrive, corners_of, evaluate, rhythm_of, shortest_time
+from ._sources import SourceDrive, corners_of, rhythm_of, shortest_time, value_at_start
 from ._transient import Transient
 from ._values import with_values
 
@@ -65,7 +67,8 @@ class Circuit:
       `CircuitHamiltonian` where there are resistors, sources of voltage, gyrators, ...;
     - `units`: the same shape, holding one dimensionless unit of each value in SI;
     - `scales`: the units of time, voltage, current, ...;
-    - `y0`: the initial state, `initial_state(H)` the same as a function of the values;
+    - `y0`: the initial state, for `physsim.integrate`; `initial_state` is the same as a function
+      of the values, for gradient methods, which then count what the start owes to them;
     - `drive`: the sources as a function of dimensionless time, None without sources.
     """
 
@@ -81,7 +84,11 @@ class Circuit:
         self._voltages = initial_voltages(netlist, self.tree) / self.scales.voltage
 
     def with_hamiltonian(self, hamiltonian: Hamiltonian) -> "Circuit":
-        """The same circuit with other component values, in its netlist too."""
+        """The same circuit with other component values, in its netlist too.
+
+        Raises `ValueError` for values that JAX traces: a netlist holds numbers.
+        """
+        _refuse_traced(hamiltonian)
         other = copy.copy(self)
         other.hamiltonian = hamiltonian
         other.netlist = with_values(self.netlist, other.values())
@@ -101,7 +108,12 @@ class Circuit:
         return self.initial_state(self.hamiltonian)
 
     def initial_state(self, H: Hamiltonian) -> PhaseState:
-        """Charges that put the initial voltages on the capacitances of `H`; fluxes zero."""
+        """Charges that put the initial voltages on the capacitances of `H`; fluxes zero.
+
+        `H` is a Hamiltonian of this circuit, with whatever values; gradient methods take this
+        function as their `y0`. Raises `ValueError` for anything else.
+        """
+        check_hamiltonian(H)
         tree = self.tree
         dtype = jax.tree.leaves(H)[0].dtype
         charges = jnp.zeros(tree.num_coordinates, dtype)
@@ -120,8 +132,7 @@ class Circuit:
         return PhaseState(jnp.zeros_like(charges), charges)
 
     def _source_voltages(self, dtype):
-        with jax.ensure_compile_time_eval():
-            starts = [float(evaluate(e.waveform, jnp.zeros(()))) for e in self.tree.sources]
+        starts = [value_at_start(e.waveform) for e in self.tree.sources]
         return jnp.asarray(starts, dtype) / self.scales.voltage
 
     @functools.cached_property
@@ -352,7 +363,8 @@ class Circuit:
         The default method is `physsim.default_solver`'s. Resistors are noisy where the netlist
         has a temperature; `seed` tells which noise.
 
-        Raises `ValueError` for times that make no sense, `physsim.DivergenceError` for a
+        Raises `ValueError` for times that make no sense, and inside of `jax.grad` or `jax.jit`,
+        which differentiate and compile `physsim.integrate`; `physsim.DivergenceError` for a
         step beyond stability or a run that diverges. Warns where steps are inaccurate.
 
         >>> ladder = circuits.Circuit(circuits.ladder(3))
@@ -360,6 +372,7 @@ class Circuit:
         >>> float(result.t[-1]), result.v("n3").shape
         (2e-08, (201,))
         """
+        _refuse_traced((self.hamiltonian, t_end, dt))
         solver = self.default_solver if solver is None else solver
         stop = None if t_end is None else seconds(t_end, "t_end")
         run = Transient(self, solver, stop, save_every, seed, progress)
@@ -367,6 +380,16 @@ class Circuit:
             return run.resolved() if dt is None else run.with_steps_of(seconds(dt, "dt"))
         except DivergenceError as error:
             raise error.in_units(self.scales.time, "s") from None
+
+
+def _refuse_traced(values: Any) -> None:
+    if is_traced(values):
+        raise ValueError(
+            "a circuit's netlist and run hold numbers, which jax.grad, jit and vmap can't trace: "
+            "take circuits.sensitivity(circuit, quantity, measure), a gradient method such as "
+            "learning.BPTT(), or physsim.integrate(H, solver, circuit.initial_state(H), ...) as a "
+            "function of H"
+        )
 
 
 _STIFF = 30.0

@@ -12,9 +12,9 @@ from scipy.sparse.csgraph import breadth_first_order
 from ._build import inductive
 from ._coupled import pairs_of
 from ._disjoint_sets import DisjointSets, references_of
-from ._elements import Capacitor, Inductor, Junction, NonlinearCapacitor
+from ._elements import Capacitor, Inductor, NonlinearCapacitor
+from ._initial import initial_flux
 from ._netlist import Netlist
-from ._quantities import REDUCED_FLUX_QUANTUM
 
 if TYPE_CHECKING:
     import xarray
@@ -177,8 +177,7 @@ def _fluxes(result: "Result", loops: list[Loop]) -> np.ndarray:
     for e in inductive(netlist):
         if not isinstance(e, Inductor):
             across = tree.incidence([e.nodes], tree.flux_columns)
-            start = e.phase * REDUCED_FLUX_QUANTUM if isinstance(e, Junction) else e.ic or 0.0
             moved = np.asarray(outer)[-saves:] @ across.dense()[0]
-            by_name[e.name] = moved * scales.flux + start
+            by_name[e.name] = moved * scales.flux + initial_flux(e)
     total = [sum(sign * by_name[name] for name, sign in loop) for loop in loops]
     return np.stack(total, axis=1)

@@ -3,17 +3,25 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from ._disjoint_sets import references_of
-from ._elements import Capacitor, Element, NonlinearCapacitor, Transformer, VoltageSource
+from ._elements import (
+    Capacitor,
+    Element,
+    Junction,
+    NonlinearCapacitor,
+    NonlinearInductor,
+    Transformer,
+    VoltageSource,
+)
 from ._errors import Location, NetlistError
 from ._laws import Laws
 from ._netlist import Netlist
 from ._normal_tree import NormalTree, ranked_capacitors
-from ._sources import evaluate
+from ._quantities import REDUCED_FLUX_QUANTUM
+from ._sources import value_at_start
 
 _AGREE = 1e-9
 
@@ -83,13 +91,16 @@ def _beside_transformers(netlist: Netlist) -> dict[str, float]:
     }
 
 
+def initial_flux(element: Junction | NonlinearInductor) -> float:
+    """The flux at t = 0, in Wb."""
+    if isinstance(element, Junction):
+        return element.phase * REDUCED_FLUX_QUANTUM
+    return element.ic or 0.0
+
+
 def _starts(netlist) -> dict[str, float]:
-    zero = jnp.zeros(())
-    return {
-        e.name: float(evaluate(e.waveform, zero))
-        for e in netlist.elements
-        if isinstance(e, VoltageSource)
-    }
+    sources = [e for e in netlist.elements if isinstance(e, VoltageSource)]
+    return {e.name: value_at_start(e.waveform) for e in sources}
 
 
 def _given(netlist: Netlist) -> list[Given]:

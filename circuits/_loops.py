@@ -10,7 +10,7 @@ from ._elements import CurrentSource
 from ._netlist import Netlist
 from ._normal_tree import NormalTree
 from ._quantities import Scales
-from ._sources import evaluate
+from ._sources import value_at_start
 from ._start_currents import link_currents
 
 
@@ -76,8 +76,7 @@ def _energy(netlist, tree, scales, size, group, inductors, rows, pairs, starts):
     )
     incidence = tree.incidence((inductors[c].nodes for c in loops), tree.flux_columns)
     sources = [e for e in netlist.elements if isinstance(e, CurrentSource)]
-    zero = jnp.zeros(())
-    at_start = tuple(float(evaluate(sources[k].waveform, zero)) / scales.current for k in used)
+    at_start = tuple(value_at_start(sources[k].waveform) / scales.current for k in used)
 
     def make(inductance, coupling, ic):
         return CoupledInductors(

@@ -6,14 +6,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.sparse import csc_array, csr_array
 
-from ._elements import Junction
 from ._errors import NetlistError
-from ._initial import capacitor_voltages
+from ._initial import capacitor_voltages, initial_flux
 from ._mna import Mna
 from ._mna_conserved import find_conserved
 from ._mna_solve import Factors, SingularError
 from ._mna_sources import values_at_rest
-from ._quantities import REDUCED_FLUX_QUANTUM
 
 _MOST_STEPS = 100
 _MOST_HALVINGS = 40
@@ -58,8 +56,8 @@ class Balance:
     def start(self) -> Float[np.ndarray, " N"]:
         """The initial fluxes and charges of nonlinear elements; zero for the rest."""
         x = np.zeros(self._mna.size)
-        for element, flux in _initial_fluxes(self._mna):
-            x[self._mna.own[element.name]] = flux
+        for element in self._mna.fluxes.elements:
+            x[self._mna.own[element.name]] = initial_flux(element)
         for element in self._mna.charged.elements:
             x[self._mna.own[element.name]] = element.ic or 0.0
         return x
@@ -150,8 +148,8 @@ def _initial_content(mna: Mna) -> Float[np.ndarray, " N"]:
     coils, capacitors = mna.inductors, mna.capacitors
     volts, currents = starts(mna)
     content = -(coils.own @ (mna.inductance @ currents))
-    for element, flux in _initial_fluxes(mna):
-        content[mna.own[element.name]] = -flux
+    for element in mna.fluxes.elements:
+        content[mna.own[element.name]] = -initial_flux(element)
     charges = np.array([e.capacitance for e in capacitors.elements]) * volts
     own = np.array([e.ic or 0.0 for e in mna.charged.elements], float)
     return content + capacitors.ends @ charges + mna.charged.ends @ own
@@ -162,11 +160,3 @@ def starts(mna: Mna) -> tuple[np.ndarray, np.ndarray]:
     known = capacitor_voltages(mna.netlist) if mna.capacitors.elements else {}
     volts = np.array([known[e.name] for e in mna.capacitors.elements], float)
     return volts, np.array([e.ic or 0.0 for e in mna.inductors.elements], float)
-
-
-def _initial_fluxes(mna: Mna):
-    for element in mna.fluxes.elements:
-        if isinstance(element, Junction):
-            yield element, element.phase * REDUCED_FLUX_QUANTUM
-        else:
-            yield element, element.ic or 0.0

@@ -111,6 +111,12 @@ def _corners(pulse: Pulse) -> tuple[np.ndarray, list[float]]:
     return corners, [pulse.initial, pulse.pulsed, pulse.pulsed, pulse.initial]
 
 
+def value_at_start(waveform: Waveform) -> float:
+    """The value at t = 0 (A or V), also where a caller is being traced."""
+    with jax.ensure_compile_time_eval():
+        return float(evaluate(waveform, jnp.zeros(())))
+
+
 @functools.singledispatch
 def integrate_waveform(waveform: Waveform, t: Float[Array, "..."]) -> Float[Array, "..."]:
     """The integral of a waveform from 0 to the times t (A s or V s), in closed form."""

@@ -1,13 +1,12 @@
 """The currents of the link inductors at t = 0, where inductors share nodes."""
 
-import jax.numpy as jnp
 import numpy as np
 
 from ._elements import CurrentSource
 from ._errors import NetlistError
 from ._netlist import Netlist
 from ._normal_tree import NormalTree
-from ._sources import evaluate
+from ._sources import value_at_start
 
 _AGREE = 1e-9
 
@@ -58,5 +57,5 @@ def _pushing(netlist, tree, inner, column) -> list[str]:
 def _pushed(netlist, tree, inner) -> np.ndarray:
     """K_IL^T I(0)."""
     sources = [e for e in netlist.elements if isinstance(e, CurrentSource)]
-    start = np.array([float(evaluate(e.waveform, jnp.zeros(()))) for e in sources])
+    start = np.array([value_at_start(e.waveform) for e in sources])
     return tree.incidence((e.nodes for e in sources), inner).dense().T @ start
