@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order
 
 from ._build import inductive
-from ._coupled import pairs_of
+from ._coupled import inductance_matrix
 from ._disjoint_sets import DisjointSets, references_of
 from ._elements import Capacitor, Inductor, NonlinearCapacitor
 from ._initial import initial_flux
@@ -166,12 +166,9 @@ def _fluxes(result: "Result", loops: list[Loop]) -> np.ndarray:
         circuit.branches, circuit.hamiltonian, result.solution.ys, result.inputs
     )
     coils = [*tree.link_inductors, *tree.inductors]
-    places = {e.name.lower(): k for k, e in enumerate(coils)}
-    inductance = np.diag([circuit.values()[f"{e.name}.L"] for e in coils]).astype(float)
-    for a, b, card in pairs_of(netlist.couplings):
-        i, j = places[a], places[b]
-        mutual = card.coefficient * np.sqrt(inductance[i, i] * inductance[j, j])
-        inductance[i, j] = inductance[j, i] = mutual
+    values = circuit.values()
+    own = [values[f"{e.name}.L"] for e in coils]
+    inductance = inductance_matrix(own, coils, netlist.couplings).toarray()
     linked = np.concatenate([np.asarray(x) for x in currents], axis=1)[-saves:] * scales.current
     by_name = dict(zip((e.name for e in coils), (linked @ inductance).T, strict=True))
     for e in inductive(netlist):

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 import numpy as np
 from jaxtyping import Array, Float
+from scipy.sparse import coo_array, csc_array, diags_array
 
 from physsim import AbstractEnergy, SignedIncidence
 from physsim.trailing import as_column
@@ -266,3 +267,24 @@ def pairs_of(couplings: Sequence[Coupling]) -> list[tuple[str, str, Coupling]]:
         for k, a in enumerate(coupling.inductors)
         for b in coupling.inductors[k + 1 :]
     ]
+
+
+def coupled_pairs(
+    coils: Sequence[Inductor], couplings: Sequence[Coupling]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both inductors' numbers among `coils` and the coefficient of every coupled pair."""
+    index = {e.name.lower(): k for k, e in enumerate(coils)}
+    pairs = [(index[a], index[b], card.coefficient) for a, b, card in pairs_of(couplings)]
+    rows, columns, factors = zip(*pairs, strict=True) if pairs else ((), (), ())
+    return np.array(rows, int), np.array(columns, int), np.array(factors, float)
+
+
+def inductance_matrix(
+    values: Sequence[float], coils: Sequence[Inductor], couplings: Sequence[Coupling]
+) -> csc_array:
+    """[m, m], in H, of coils of these inductances: mutual ones off the diagonal."""
+    own = np.asarray(values, float)
+    rows, columns, factors = coupled_pairs(coils, couplings)
+    mutual = factors * np.sqrt(own[rows] * own[columns])
+    upper = csc_array(coo_array((mutual, (rows, columns)), shape=(len(own), len(own))))
+    return csc_array(upper + upper.T + diags_array(own))

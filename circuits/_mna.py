@@ -19,13 +19,13 @@ Ho, Ruehli and Brennan, IEEE Trans. Circuits Syst. 22:504 (1975).
 """
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float
 from scipy.sparse import coo_array, csc_array, diags_array
 
+from ._coupled import inductance_matrix
 from ._disjoint_sets import references_of
 from ._elements import (
     Capacitor,
@@ -101,7 +101,9 @@ class Mna:
         self.leak_laws = Laws(self.leaks.elements)
         self.charge_laws = Laws(self.charged.elements)
         self.flux_laws = Laws(self.fluxes.elements)
-        self.inductance = self._inductance()
+        coils: list[Inductor] = self.inductors.elements
+        self.inductance = inductance_matrix([e.inductance for e in coils], coils, netlist.couplings)
+        """[m, m], with mutual inductances off the diagonal, in H."""
 
     @property
     def is_linear(self) -> bool:
@@ -125,26 +127,6 @@ class Mna:
         free = rows >= 0
         entries = (signs[free], (rows[free], columns[free]))
         return csc_array(coo_array(entries, shape=(self.size, count)))
-
-    def _inductance(self) -> csc_array:
-        """[m, m], with mutual inductances off the diagonal, in H."""
-        values = np.array([e.inductance for e in self.inductors.elements], float)
-        rows, columns, factors = self.coupled_pairs()
-        mutual = factors * np.sqrt(values[rows] * values[columns])
-        entries = (mutual, (rows, columns))
-        upper = csc_array(coo_array(entries, shape=(len(values), len(values))))
-        return csc_array(upper + upper.T + _diagonal(values))
-
-    def coupled_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Both inductors' numbers and the coefficient of every coupled pair."""
-        index = {e.name.lower(): k for k, e in enumerate(self.inductors.elements)}
-        pairs = [
-            (index[one.lower()], index[two.lower()], card.coefficient)
-            for card in self.netlist.couplings
-            for one, two in combinations(card.inductors, 2)
-        ]
-        rows, columns, factors = zip(*pairs, strict=True) if pairs else ((), (), ())
-        return np.array(rows, int), np.array(columns, int), np.array(factors, float)
 
     def dynamic(self) -> csc_array:
         """C [N, N]: exact, since fluxes and charges are unknowns."""

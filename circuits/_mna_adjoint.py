@@ -10,6 +10,7 @@ point x0 in G; the values move the operating point too. F(x0) = 0 and J = dF/dx0
 
 import numpy as np
 
+from ._coupled import coupled_pairs
 from ._elements import Capacitor, CurrentSource, Gyrator, Resistor
 from ._mna import Mna, Slopes
 from ._mna_newton import Balance, starts
@@ -131,7 +132,7 @@ def _dynamic(mna: Mna, v, v_adjoint, i, i_adjoint) -> np.ndarray:
     values = np.array([e.inductance for e in mna.inductors.elements], float)
     mutual, mutual_adjoint = (mna.inductance @ c - values * c for c in (i, i_adjoint))
     shared = (i_adjoint * mutual + i * mutual_adjoint) / (2 * values)
-    rows, columns, _ = mna.coupled_pairs()
+    rows, columns, _ = coupled_pairs(mna.inductors.elements, mna.netlist.couplings)
     each = i_adjoint[rows] * i[columns] + i_adjoint[columns] * i[rows]
     each = np.sqrt(values[rows] * values[columns]) * each
     counts = [len(c.inductors) * (len(c.inductors) - 1) // 2 for c in mna.netlist.couplings]
