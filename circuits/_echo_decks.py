@@ -34,7 +34,7 @@ from ._elements import (
     VoltageSource,
     node_name,
 )
-from ._errors import NetlistError
+from ._errors import NetlistError, listed
 from ._laws import Laws
 from ._netlist import Netlist
 from ._quantity import parse_quantity
@@ -86,10 +86,9 @@ def check_echo(netlist: Netlist) -> None:
         (odd, "are gyrators, whose currents have to be turned round by other means"),
     ):
         if elements:
-            names = ", ".join(e.name for e in elements[:8])
-            more = f" and {len(elements) - 8} more" if len(elements) > 8 else ""
+            names = listed([e.name for e in elements])
             raise NetlistError(
-                f"{netlist.file}: {names}{more} {why}: the echo in ngspice is for lossless, "
+                f"{netlist.file}: {names} {why}: the echo in ngspice is for lossless, "
                 "reciprocal circuits; train with ReversibleAdjoint() or BPTT()",
                 elements[0].location,
             )

@@ -1,5 +1,6 @@
 """The one error a bad netlist or network raises, and the place it points at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -33,6 +34,12 @@ class NetlistError(ValueError):
 
 def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The first few names in a row, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 class NetlistWarning(UserWarning):

@@ -41,6 +41,7 @@ from ._elements import (
     Transformer,
     VoltageSource,
 )
+from ._errors import listed
 from ._laws import Laws
 from ._netlist import Netlist
 
@@ -199,9 +200,8 @@ class Mna:
 
 
 def elements_named(elements: Sequence[Element]) -> str:
-    """Up to eight names in a row, for an error."""
-    names = [e.name for e in elements]
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    """The first few names in a row, for an error."""
+    return listed([e.name for e in elements])
 
 
 def _diagonal(values) -> csc_array:

@@ -6,6 +6,7 @@ from physsim import NetworkHamiltonian
 
 from ._conserved import count_loops, find_islands
 from ._elements import Gyrator, NonlinearResistor, Resistor, VoltageSource
+from ._errors import listed
 
 if TYPE_CHECKING:
     from ._circuit import Circuit
@@ -26,9 +27,7 @@ def make_report(circuit: "Circuit") -> str:
 
 
 def _names(elements) -> str:
-    names = [e if isinstance(e, str) else e.name for e in elements]
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return listed([e if isinstance(e, str) else e.name for e in elements], _SHOWN)
 
 
 def _states(circuit):

@@ -9,7 +9,7 @@ from scipy.sparse import csc_array, eye_array
 from scipy.sparse.linalg import splu
 
 from .._elements import Coupling, Element, Inductor
-from .._errors import NetlistError
+from .._errors import NetlistError, listed
 from ._words import place_of, quote, suggest
 
 # The smallest eigenvalue that a group's normalised inductance matrix may have.
@@ -98,9 +98,9 @@ def _refuse_indefinite(group: Pairs, coils: Mapping[str, str]) -> None:
         return
     cards = list(dict.fromkeys(coupling.name for coupling in group.values()))
     raise NetlistError(
-        f"the couplings {_listed(cards)} contradict each other: together the inductances of "
-        f"{_listed([coils[name] for name in names])} are not positive definite, so that some "
-        "currents would have no positive energy; make coefficients smaller or change a sign",
+        f"the couplings {listed(cards, _SHOWN)} contradict each other: together the inductances of "
+        f"{listed([coils[name] for name in names], _SHOWN)} are not positive definite, so that "
+        "some currents would have no positive energy; make coefficients smaller or change a sign",
         next(iter(group.values())).location,
     )
 
@@ -119,8 +119,3 @@ def _is_definite(group: Pairs, index: Mapping[str, int]) -> bool:
     unpivoted = np.array_equal(factors.perm_r, factors.perm_c)
     smallest = float(factors.U.diagonal().min())
     return unpivoted and smallest > 0 and math.isfinite(smallest)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
