@@ -16,6 +16,7 @@ from physsim import (
     Inputs,
     PhaseState,
     check_finite,
+    check_hamiltonian,
     check_solver,
     check_start,
     check_steps,
@@ -71,6 +72,10 @@ class AbstractGradient(eqx.Module):
     ) -> tuple[Float[Array, ""], Gradients]:
         """(value, gradients) of sum_k cost(H, y_k, u_k, target_k), k = 1..num_steps.
 
+        `y0` is a state that stays as it is, or a function H -> state such as
+        `circuit.initial_state`: gradients then count what the start owes to the parameters, as
+        charges C v do.
+
         y_k is the state after k steps; u_k is the input held during step k, or the
         callable's value at t = k dt; `targets` has one row a step. The cost is
         differentiated with respect to H, y and u.
@@ -78,6 +83,7 @@ class AbstractGradient(eqx.Module):
         Raises `ValueError` for arguments that don't fit, `DivergenceError` where the value
         or a gradient is not finite.
         """
+        check_hamiltonian(H)
         check_solver(solver)
         check_steps(dt, num_steps)
         self.check(H, solver)

@@ -3,6 +3,7 @@
 from ._accuracy import expected_step_error as expected_step_error
 from ._accuracy import step_error as step_error
 from ._checks import check_finite as check_finite
+from ._checks import check_hamiltonian as check_hamiltonian
 from ._checks import check_solution as check_solution
 from ._checks import check_solver as check_solver
 from ._checks import check_start as check_start

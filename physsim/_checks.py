@@ -1,5 +1,6 @@
 """What is checked before and after a run."""
 
+import inspect
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +20,9 @@ from .sharding import gather
 
 def check_state(H: AbstractHamiltonian, y: PhaseState, *, batched: bool = False) -> PhaseState:
     """`y` as floating-point arrays; `ValueError` if it does not fit `H` or is not finite."""
+    if not isinstance(y, PhaseState):
+        hint = ": call it with the Hamiltonian, as in initial_state(H)" if callable(y) else ""
+        raise ValueError(f"the initial state must be a PhaseState(q, p), got {_kind(y)}{hint}")
     n = len(H.coordinates)
     q, p = jnp.asarray(y.q), jnp.asarray(y.p)
     for name, x in (("q", q), ("p", p)):
@@ -32,6 +36,17 @@ def check_state(H: AbstractHamiltonian, y: PhaseState, *, batched: bool = False)
     if not jnp.issubdtype(dtype, jnp.floating):
         dtype = jnp.zeros(()).dtype
     return PhaseState(q.astype(dtype), p.astype(dtype))
+
+
+def check_hamiltonian(H: Any) -> None:
+    """`ValueError` unless `H` is one, and not the circuit it belongs to."""
+    if not isinstance(H, AbstractHamiltonian):
+        hint = ": pass its hamiltonian" if hasattr(H, "hamiltonian") else ""
+        raise ValueError(f"H must be a Hamiltonian, got {_kind(H)}{hint}")
+
+
+def _kind(x: Any) -> str:
+    return "a function" if inspect.isroutine(x) else f"a {type(x).__name__}"
 
 
 def check_solver(solver: Any) -> None:

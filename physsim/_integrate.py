@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from ._checks import (
     check_finite,
+    check_hamiltonian,
     check_solution,
     check_solver,
     check_start,
@@ -69,6 +70,7 @@ def integrate(
     >>> run.ys.q.shape, bool(abs(physsim.energy_error(run)).max() < 1e-7)
     ((101, 1), True)
     """
+    check_hamiltonian(H)
     check_solver(solver)
     solver.check(H)
     check_key(H, key, backward)
