@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import breadth_first_order
 
 from ._build import inductive
 from ._coupled import inductance_matrix
-from ._disjoint_sets import DisjointSets, references_of
+from ._disjoint_sets import DisjointSets, joined, references_of
 from ._elements import Capacitor, Inductor, NonlinearCapacitor
 from ._initial import initial_flux
 from ._netlist import Netlist
@@ -61,11 +61,8 @@ def find_islands(netlist: Netlist) -> list[tuple[str, ...]]:
     """The nodes of each island."""
     references = references_of(netlist.elements)
     places = {node: i for i, node in enumerate(references)}
-    sets = DisjointSets(len(places))
-    for e in netlist.elements:
-        if not isinstance(e, Capacitor | NonlinearCapacitor):
-            for k in range(0, len(e.nodes), 2):
-                sets.join(places[e.nodes[k]], places[e.nodes[k + 1]])
+    others = [e for e in netlist.elements if not isinstance(e, Capacitor | NonlinearCapacitor)]
+    sets = joined(places, others)
     tied = {sets.find(places[reference]) for reference in references.values()}
     found: dict[int, list[str]] = {}
     for node, i in places.items():

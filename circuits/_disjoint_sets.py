@@ -1,6 +1,6 @@
 """Union-find, and the connected parts of a network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import final
 
 from ._elements import GROUND, Element
@@ -28,15 +28,21 @@ class DisjointSets:
         return i != j
 
 
+def joined(nodes: Mapping[str, int], elements: Iterable[Element]) -> DisjointSets:
+    """Sets of the numbers of `nodes` that the elements connect."""
+    parts = DisjointSets(len(nodes))
+    for e in elements:
+        # A two-port joins the nodes of each port, not the ports.
+        for plus, minus in zip(e.nodes[::2], e.nodes[1::2], strict=True):
+            parts.join(nodes[plus], nodes[minus])
+    return parts
+
+
 def references_of(elements: Iterable[Element]) -> dict[str, str]:
     """Of every node the reference node of its part: ground, or the first where it has none."""
     elements = list(elements)
     nodes = {n: i for i, n in enumerate(dict.fromkeys(n for e in elements for n in e.nodes))}
-    parts = DisjointSets(len(nodes))
-    for e in elements:
-        # A two-port joins the nodes of each port, not the ports.
-        for k in range(0, len(e.nodes), 2):
-            parts.join(nodes[e.nodes[k]], nodes[e.nodes[k + 1]])
+    parts = joined(nodes, elements)
     first: dict[int, str] = {}
     for name in sorted(nodes, key=lambda name: name != GROUND):
         first.setdefault(parts.find(nodes[name]), name)

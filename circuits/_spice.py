@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from ._disjoint_sets import joined
 from ._elements import GROUND, CurrentSource, Element, Junction
 from ._initial import capacitor_voltages
 from ._netlist import Netlist, Tran
@@ -92,20 +93,12 @@ def _analysis(tran: Tran | None, max_step: float, stop: float | None, step: floa
 
 
 def _islands(elements: tuple[Element, ...]) -> list[str]:
-    """One node of each part that has no path to ground but through current sources.
-
-    A two-port joins the nodes of each port, not the ports.
-    """
-    parent: dict[str, str] = {GROUND: GROUND}
-
-    def root(node: str) -> str:
-        while parent.setdefault(node, node) != node:
-            parent[node] = node = parent[parent[node]]
-        return node
-
-    for element in elements:
-        for ends in zip(element.nodes[::2], element.nodes[1::2], strict=True):
-            plus, minus = map(root, ends)
-            if not isinstance(element, CurrentSource):
-                parent[max(plus, minus)] = min(plus, minus)
-    return sorted({root(node) for node in parent} - {root(GROUND)})
+    """One node of each part that has no path to ground but through current sources."""
+    names = dict.fromkeys([GROUND, *(n for e in elements for n in e.nodes)])
+    nodes = {name: k for k, name in enumerate(names)}
+    parts = joined(nodes, (e for e in elements if not isinstance(e, CurrentSource)))
+    first: dict[int, str] = {}
+    for name in sorted(nodes):
+        first.setdefault(parts.find(nodes[name]), name)
+    del first[parts.find(nodes[GROUND])]
+    return sorted(first.values())

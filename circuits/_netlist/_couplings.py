@@ -1,13 +1,14 @@
 """Coupled coils: what makes their mutual inductances those of one magnetic energy."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 from scipy.sparse import csc_array, eye_array
 from scipy.sparse.linalg import splu
 
+from .._disjoint_sets import DisjointSets
 from .._elements import Coupling, Element, Inductor
 from .._errors import NetlistError, listed
 from ._words import place_of, quote, suggest
@@ -75,21 +76,16 @@ def _refuse_twice(
         )
 
 
-def _groups(pairs: Pairs) -> Iterator[Pairs]:
+def _groups(pairs: Pairs) -> Iterable[Pairs]:
     """The pairs of each connected set of coils."""
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            parent[name] = name = parent[parent[name]]
-        return name
-
+    numbers = {name: k for k, name in enumerate(dict.fromkeys(n for pair in pairs for n in pair))}
+    sets = DisjointSets(len(numbers))
     for first, second in pairs:
-        parent[root(first)] = root(second)
-    groups: dict[str, Pairs] = {}
+        sets.join(numbers[first], numbers[second])
+    groups: dict[int, Pairs] = {}
     for pair, coupling in pairs.items():
-        groups.setdefault(root(pair[0]), {})[pair] = coupling
-    return iter(groups.values())
+        groups.setdefault(sets.find(numbers[pair[0]]), {})[pair] = coupling
+    return groups.values()
 
 
 def _refuse_indefinite(group: Pairs, coils: Mapping[str, str]) -> None:
