@@ -1,6 +1,5 @@
 """Many runs of one circuit with other values: sweeps, tolerances, yield."""
 
-import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
@@ -21,6 +20,7 @@ from ._draws import Draws
 from ._errors import NetlistError
 from ._figures import Figures, find_figures
 from ._netlist import Tolerance
+from ._netlist._tolerances import matcher
 from ._netlist._values import tolerance_fault
 from ._plan import make_plan, seconds
 
@@ -359,7 +359,7 @@ def _spread(circuit, tolerances) -> list[tuple[int, Tolerance]]:
     for k, label in enumerate(circuit.values()):
         name, _, what = label.rpartition(".")
         for tolerance in given:
-            if what in main and fnmatch.fnmatchcase(name.lower(), tolerance.pattern):
+            if what in main and matcher(tolerance.pattern.lower()).fullmatch(name.lower()):
                 found[k] = tolerance
     if not found:
         raise ValueError(

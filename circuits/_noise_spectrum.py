@@ -8,10 +8,11 @@ from jaxtyping import Float
 from scipy.constants import k as BOLTZMANN
 
 from ._ac import transfer
+from ._elements import VoltageSource
 from ._errors import NetlistError
 from ._mna import elements_named
 from ._mna_linear import Frequencies, Linearised, listed_frequencies
-from ._mna_output import Output
+from ._mna_output import Output, find_element
 from ._netlist import Netlist, NetlistWarning
 from ._netlist._checks import check_analyses
 
@@ -62,9 +63,10 @@ def noise(
                 f"{source} does not reach {wanted.name} at {values[gain == 0][0]:g} Hz: no noise "
                 "at the source would make that at the output"
             )
-        unit = "V^2/Hz" if source.strip().lower().startswith("v") else "A^2/Hz"
+        at = find_element(system.mna, source)
+        unit = "V^2/Hz" if isinstance(at, VoltageSource) else "A^2/Hz"
         found["referred"] = ("frequency", rows.sum(1) / gain**2, {"units": unit})
-        found.attrs["source"] = source.strip()
+        found.attrs["source"] = at.name
     return found
 
 

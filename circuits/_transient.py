@@ -6,18 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import jax
-import jax.numpy as jnp
-import sympy
 
-from physsim import (
-    AbstractSolver,
-    PhaseState,
-    expected_step_error,
-    integrate,
-    step_error,
-    suggest_dt,
-    symbolic,
-)
+from physsim import AbstractSolver, expected_step_error, integrate, step_error
 
 from ._plan import Plan, make_plan
 from ._result import Result
@@ -60,7 +50,7 @@ class Transient:
         dt = self.circuit.suggest_dt(self.solver)
         whole = self._plan(dt)
         dt = min(dt, whole.dt * whole.num_steps / _FEWEST_STEPS)
-        target = _SLACK * expected_step_error(self.solver, _reference_angle(self.solver)) + _FLOOR
+        target = _SLACK * expected_step_error(self.solver) + _FLOOR
         error, plan = math.inf, whole
         for _ in range(_REFINEMENTS):
             plan = self._plan(self._aligned(dt))
@@ -87,7 +77,6 @@ class Transient:
 
     def _run(self, plan: Plan, *, throw: bool = True) -> Result:
         circuit = self.circuit
-        noisy = getattr(circuit.hamiltonian, "temperature", None) is not None
         solution = integrate(
             circuit.hamiltonian,
             self.solver,
@@ -96,7 +85,7 @@ class Transient:
             num_steps=plan.num_steps,
             inputs=circuit.drive,
             save_every=plan.save_every,
-            key=jax.random.key(self.seed) if noisy else None,
+            key=jax.random.key(self.seed) if circuit.hamiltonian.is_noisy else None,
             progress=self.progress,
             throw=throw,
         )
@@ -113,10 +102,3 @@ class Transient:
                 "reduce dt",
                 stacklevel=_STACK,
             )
-
-
-def _reference_angle(solver: AbstractSolver) -> float:
-    """omega dt at the step that is suggested for a linear circuit."""
-    q, p = sympy.symbols("q p")
-    H = symbolic(p**2 / 2 + q**2 / 2, q=[q], p=[p])
-    return round(suggest_dt(H, solver, PhaseState(jnp.ones(1), jnp.zeros(1))), 6)

@@ -23,7 +23,7 @@ from ._way_back import AbstractWayBack, Arrival, missed
 
 def check_retrace(H: AbstractHamiltonian) -> None:
     """`ValueError` where a step has no inverse."""
-    if getattr(H, "temperature", None) is not None:
+    if H.is_noisy:
         raise ValueError("a noisy run is not retraced: remove the temperature, or train without it")
 
 

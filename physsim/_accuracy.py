@@ -16,6 +16,7 @@ from ._hamiltonian import AbstractHamiltonian
 from ._inputs import make_drive
 from ._solution import Solution
 from ._solver import AbstractSolver
+from ._step_size import suggested_angle
 from ._types import PhaseState
 
 _SAMPLES = 256
@@ -74,13 +75,12 @@ def _errors(H, solver, ys, ts, dt, inputs):
 
 
 @functools.lru_cache(maxsize=64)
-def expected_step_error(solver: AbstractSolver, omega_dt: float) -> float:
-    """`step_error` of a harmonic oscillator: what a well-resolved motion would show."""
+def expected_step_error(solver: AbstractSolver) -> float:
+    """`step_error` of a harmonic oscillator at its suggested step: of a well-resolved motion."""
     q, p = sympy.symbols("q p")
     H = symbolic(p**2 / 2 + q**2 / 2, q=[q], p=[p])
     angle = jnp.linspace(0.0, 2 * np.pi, 16)
     ys = PhaseState(jnp.cos(angle)[:, None], jnp.sin(angle)[:, None])
-    errors: tuple[Float[Array, " s"], ...] = _errors(
-        H, solver, ys, jnp.zeros_like(angle), jnp.asarray(omega_dt, angle.dtype), None
-    )
+    dt = jnp.asarray(suggested_angle(solver), angle.dtype)
+    errors: tuple[Float[Array, " s"], ...] = _errors(H, solver, ys, jnp.zeros_like(angle), dt, None)
     return float(jnp.max(jnp.maximum(*errors)))

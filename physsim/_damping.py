@@ -42,6 +42,10 @@ class AbstractDamped(AbstractSeparableHamiltonian):
         return False
 
     @property
+    def is_noisy(self):
+        return self.temperature is not None
+
+    @property
     def is_nystrom(self):
         # A kick that moves q breaks the Nystrom order conditions.
         return self.conservative.is_nystrom and self.resistance is None

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ._checks import check_steps
+from ._checks import check_solver, check_steps
 from ._hamiltonian import AbstractHamiltonian
 from ._inputs import AbstractDrive, Inputs, make_drive
 from ._solver import AbstractSolver, InputAt
@@ -172,8 +172,9 @@ def diffrax_term(
     Raises `ValueError` for a method that does not fit the system, a step or inputs that
     don't fit, and for a system with a temperature.
     """
+    check_solver(solver)
     solver.check(H)
-    if getattr(H, "temperature", None) is not None:
+    if H.is_noisy:
         raise ValueError(
             "a system with a temperature needs physsim.integrate, which draws its noise"
         )

@@ -45,6 +45,11 @@ class AbstractHamiltonian(eqx.Module):
         return True
 
     @property
+    def is_noisy(self) -> bool:
+        """Whether it has a temperature, so that a run draws noise."""
+        return False
+
+    @property
     def is_reciprocal(self) -> bool:
         """Whether no gyrator turns velocities about, which does no work."""
         return True

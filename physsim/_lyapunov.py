@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ._checks import check_finite, check_start, check_state, check_steps, is_traced
+from ._checks import check_finite, check_solver, check_start, check_state, check_steps, is_traced
 from ._errors import DivergenceError
 from ._hamiltonian import AbstractHamiltonian
 from ._inputs import AbstractDrive, Inputs, make_drive
@@ -60,8 +60,9 @@ def lyapunov_exponent(
     if the run or its tangent leaves the finite numbers (an equinox error inside `jax.jit`;
     `throw=False` does not look).
     """
+    check_solver(solver)
     solver.check(H)
-    if getattr(H, "temperature", None) is not None:
+    if H.is_noisy:
         raise ValueError("exponents are of runs without noise: make the system without temperature")
     y0 = check_state(H, y0)
     check_steps(dt, num_steps)
@@ -136,6 +137,7 @@ def _check_result(result: LyapunovResult, solver: AbstractSolver) -> LyapunovRes
         return result
     when = float(result.ts[int(np.argmin(finite))])
     raise DivergenceError(
-        f"the run or its tangent is no longer finite at t = {when:.6g}. {solver.failure_hint}"
-        "Reduce dt, or renormalise more often"
+        f"the run or its tangent is no longer finite at t = {{when}}. {solver.failure_hint}"
+        "Reduce dt, or renormalise more often",
+        when=when,
     )

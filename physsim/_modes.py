@@ -81,8 +81,9 @@ def operating_point(
         check_finite(H)
     point, misses = _rest(H.conservative, start, u)
     if is_traced((point, misses)):
-        bad = jnp.max(jnp.concatenate([miss.relative for miss in misses])) > 1
-        return eqx.error_if(point, ~(~bad), "no operating point was found: pass another q0")
+        # Not `> 1`, which is false of NaN.
+        bad = ~(jnp.max(jnp.concatenate([miss.relative for miss in misses])) <= 1)
+        return eqx.error_if(point, bad, "no operating point was found: pass another q0")
     for miss, what in zip(misses, ("force on", "velocity of"), strict=True):
         if not np.all(np.asarray(miss.relative) <= 1):
             worst = int(np.argmax(np.nan_to_num(np.asarray(miss.relative), nan=np.inf)))

@@ -69,14 +69,13 @@ def _normal(keys, like) -> Array:
 
 def check_key(H: Any, key: Any, backward: bool) -> None:
     """`ValueError` unless a key is given exactly where there is noise."""
-    noisy = isinstance(H, AbstractDamped) and H.temperature is not None
-    if noisy and key is None:
+    if H.is_noisy and key is None:
         raise ValueError(
             "the system has a temperature: pass key=jax.random.key(seed) for its noise"
         )
-    if key is not None and not noisy:
+    if key is not None and not H.is_noisy:
         raise ValueError("key is for thermal noise, and this system has no temperature")
-    if noisy and backward:
+    if H.is_noisy and backward:
         raise ValueError("a noisy run can't be run backward")
     if key is not None and not jnp.issubdtype(jnp.asarray(key).dtype, jax.dtypes.prng_key):
         raise ValueError("key must be a new-style key, made by jax.random.key(seed)")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ._checks import check_finite, check_start, check_state, check_steps, is_traced
+from ._checks import check_finite, check_solver, check_start, check_state, check_steps, is_traced
 from ._errors import DivergenceError
 from ._hamiltonian import AbstractHamiltonian
 from ._inputs import AbstractDrive, Inputs, clock, make_drive
@@ -155,8 +155,9 @@ def _check_options(max_crossings, direction):
 def _find(search, y0, dt, num_steps, inputs, throw) -> Crossings:
     """The search with its checks but for the number of crossings."""
     H, solver = search.H, search.solver
+    check_solver(solver)
     solver.check(H)
-    if getattr(H, "temperature", None) is not None:
+    if H.is_noisy:
         raise ValueError("sections are of runs without noise: make the system without temperature")
     y0 = check_state(H, y0)
     check_steps(dt, num_steps)

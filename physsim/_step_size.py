@@ -97,8 +97,13 @@ def suggest_dt(
         omega = max(omega, float(fastest_decay(H)))
     if omega == 0.0:
         return 1.0
+    return suggested_angle(solver) / omega
+
+
+def suggested_angle(solver: AbstractSolver) -> float:
+    """omega h of the step that is suggested."""
     by_cost = 2 * math.pi * solver.force_evaluations / _FORCES_PER_PERIOD
-    return min(by_cost, solver.stability_limit / 2, math.pi / 4) / omega
+    return min(by_cost, solver.stability_limit / 2, math.pi / 4)
 
 
 def check_step(solver: AbstractSolver, omega: float, dt: float) -> None:

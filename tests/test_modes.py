@@ -263,6 +263,8 @@ def test_what_has_no_answer_is_refused():
         operating_point(H, jnp.zeros(3))
     with pytest.raises(Exception, match="no operating point was found"):
         jax.block_until_ready(jax.jit(lambda u: operating_point(H, u=u))(jnp.asarray([0.0, 4.0])))
+    with pytest.raises(Exception, match="no operating point was found"):
+        jax.block_until_ready(jax.jit(lambda u: operating_point(H, u=u))(jnp.full(2, jnp.nan)))
     a, b, p, r = sympy.symbols("a b p r")
     massless = physsim.symbolic(p**2 / 2 + a**2 + (a - b) ** 2, q=[a, b], p=[p, r])
     with pytest.raises(ValueError, match="momentum of b: a mode needs a mass"):

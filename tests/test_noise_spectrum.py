@@ -73,6 +73,21 @@ def test_ngspice_agrees(deck, node):
     assert found.attrs["source"] == "V1"
 
 
+def test_noise_is_referred_to_a_source_within_a_subcircuit():
+    deck = """a source in a box
+X1 out box
+.subckt box a
+V1 b 0 0 ac 1
+R1 b a 1k
+C1 a 0 1n
+.ends
+"""
+    found = circuits.loads(deck).noise("v(out)", [1e3], source="x1.v1")
+    assert found.attrs["source"] == "X1.V1"
+    assert found.referred.attrs["units"] == "V^2/Hz"
+    np.testing.assert_allclose(found.referred, 4 * BOLTZMANN * 300.15 * 1e3, rtol=1e-9)
+
+
 def test_a_junction_shunt_at_its_operating_point():
     """The junction is an inductance phi / (Ic cos phase)."""
     text = "rsj\nI1 0 a DC 0.6m\nB1 a 0 icrit=1m\nC1 a 0 50f\nR1 a 0 4\n"

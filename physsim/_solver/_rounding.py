@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from .._types import PhaseState
-from ._base import AbstractEchoSolver, AbstractSolver
+from ._base import AbstractEchoSolver
 from ._splitting import AbstractSplitting
 from ._sums import CompensatedSum, GridSum
 
@@ -15,7 +15,7 @@ _GRID_BITS = {8: 44, 4: 17}
 _MANTISSA_BITS = {8: 53, 4: 24}
 
 
-class AbstractRounding(AbstractSolver):
+class AbstractRounding(AbstractEchoSolver):
     """A splitting with another arithmetic of sums."""
 
     solver: eqx.AbstractVar[AbstractSplitting]
@@ -43,12 +43,18 @@ class AbstractRounding(AbstractSolver):
     def stability_limit(self):
         return self.solver.stability_limit
 
+    def check_echo(self, H):
+        self.solver.check_echo(H)
+
     def prepare(self, H):
         return self.solver.prepare(H)
 
+    def action(self, system, visits, dt, input_at):
+        return self.solver.action(system, visits, dt, input_at)
+
 
 @final
-class Compensated(AbstractRounding, AbstractEchoSolver):
+class Compensated(AbstractRounding):
     """A splitting with Kahan's compensated sums: rounding does not accumulate.
 
     For runs of many millions of steps; see docs/integrators.md for what it costs.
@@ -76,9 +82,6 @@ class Compensated(AbstractRounding, AbstractEchoSolver):
         q, p, visits = self.solver.run(system, state, dt, input_at, backward=backward, sums=sums)
         return (q, p), visits
 
-    def action(self, system, visits, dt, input_at):
-        return self.solver.action(system, visits, dt, input_at)
-
     def flip(self, state):
         q, p = state
         return q, jax.tree.map(jnp.negative, p)
@@ -89,7 +92,7 @@ class Compensated(AbstractRounding, AbstractEchoSolver):
 
 
 @final
-class ExactReversal(AbstractRounding, AbstractEchoSolver):
+class ExactReversal(AbstractRounding):
     """A splitting whose echo returns to the very bit, for any length, chaotic or not.
 
     Every increment is rounded to a multiple of 2^-bits (44 in float64, 17 in float32), so
@@ -124,9 +127,6 @@ class ExactReversal(AbstractRounding, AbstractEchoSolver):
     def check(self, H):
         self.solver.check_reversible(H)
 
-    def check_echo(self, H):
-        self.solver.check_echo(H)
-
     def start(self, system, y):
         y = self.solver.start(system, y)
         sums = self._sums(y.q)
@@ -139,9 +139,6 @@ class ExactReversal(AbstractRounding, AbstractEchoSolver):
         pair, sums = (state.q, state.p), self._sums(state.q)
         q, p, visits = self.solver.run(system, pair, dt, input_at, backward=backward, sums=sums)
         return PhaseState(q, p), visits
-
-    def action(self, system, visits, dt, input_at):
-        return self.solver.action(system, visits, dt, input_at)
 
     def _sums(self, x) -> GridSum:
         size = x.dtype.itemsize
