@@ -31,6 +31,10 @@ def describe(update):
     return {"step": update.step, "loss": update.loss, "values": update.values.tolist()}
 
 
+# Made once: a new one would be compiled anew.
+ADAM = optax.adam(0.03)
+
+
 def train(folder=None, *, stop_at=None, resume=False, every=5, belongs_to=None, **changes):
     """Minibatches with Adam: optimiser memory, data order and judgements all matter."""
     problem = duffing_chain(STEPS)
@@ -43,7 +47,7 @@ def train(folder=None, *, stop_at=None, resume=False, every=5, belongs_to=None, 
         if update.step == stop_at:
             raise KeyboardInterrupt
 
-    options = {"iterations": UPDATES, "optimiser": optax.adam(0.03)} | changes
+    options = {"iterations": UPDATES, "optimiser": ADAM} | changes
     return learning.fit(
         problem.H, physsim.StormerVerlet(), problem.y0, problem.cost, dt=0.2, num_steps=STEPS,
         samples=noisy_samples(), batch_size=2, seed=3, progress=False, callback=callback,

@@ -12,6 +12,17 @@ import physsim
 from .systems import CASES, SOLVERS, driven_tanks, duffing_chain
 
 STEPS = 1000
+# All together are slow; these have each system and each method in them.
+QUICK = {
+    ("driven_tanks", "SRKN11b"),
+    ("duffing_chain", "Yoshida4"),
+    ("junction_chain", "StormerVerlet"),
+}
+PAIRS = [
+    pytest.param(case, name, marks=() if (case, name) in QUICK else pytest.mark.slow)
+    for case in CASES
+    for name in SOLVERS
+]
 
 
 def gradient(method, problem, solver, dt, steps=STEPS):
@@ -33,8 +44,7 @@ def relative_errors(gradients, reference):
     return [float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b)) for a, b in pairs]
 
 
-@pytest.mark.parametrize("name", SOLVERS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "name"), PAIRS)
 def test_reversible_adjoint_is_bptt(case, name):
     """Exact for any step: here half the stability limit."""
     problem, solver = CASES[case](STEPS), SOLVERS[name]
@@ -47,8 +57,7 @@ def test_reversible_adjoint_is_bptt(case, name):
     assert max(errors) <= 1e-10
 
 
-@pytest.mark.parametrize("name", SOLVERS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "name"), PAIRS)
 def test_rhel_error_falls_as_epsilon_squared(case, name):
     """Also for linear circuits, where a quadratic cost nudges by each echo's own state."""
     problem, solver = CASES[case](STEPS), SOLVERS[name]

@@ -13,7 +13,6 @@ import sympy
 import learning
 import physsim
 from learning import FusedSweep, LayerSweep, StoredSweep
-from physsim import PhaseState
 
 STEPS, SERIES, SIGNALS, OUTPUTS, HIDDEN, MODES = 100, 2, 3, 2, 4, 3
 
@@ -224,4 +223,3 @@ def test_what_does_not_fit_is_refused():
             learning.StackShape(1, 1, 1, 2, 2), learning.make_linear_hru, key=jax.random.key(0),
             solver=physsim.SymplecticEuler(),
         )  # fmt: skip
-    assert isinstance(stack.start(1)[0], PhaseState)

@@ -29,6 +29,10 @@ def two_tones(count=24, steps=20):
     return learning.SeriesData("tones", x, np.full(count, steps), which, ("slow", "fast"))
 
 
+# Made once: a new one would be compiled anew.
+ADAM = optax.adam(0.02)
+
+
 def fit(folder=None, *, epochs=EPOCHS, resume=False, sweep=None, owner="1"):
     data = two_tones()
     shape = learning.StackShape(1, 2, 1, 8, 8)
@@ -41,7 +45,7 @@ def fit(folder=None, *, epochs=EPOCHS, resume=False, sweep=None, owner="1"):
         }
     return learning.fit_stack(
         stack, learning.Splits(data[:12], data[12:18], data[18:]),
-        sweep=FusedSweep(chunk=10) if sweep is None else sweep, optimiser=optax.adam(0.02),
+        sweep=FusedSweep(chunk=10) if sweep is None else sweep, optimiser=ADAM,
         epochs=epochs, batch_size=5, seed=1, progress=False, **kept,
     )  # fmt: skip
 

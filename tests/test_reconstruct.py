@@ -99,12 +99,14 @@ def series():
 
 
 TRAINING = learning.Training(updates=12, length=30, batch=4, judge_every=6)
+# Made once: a new one would be compiled anew.
+ADAM = optax.adam(1e-2)
 
 
 def trained(series, checkpoint=None, training=TRAINING, alpha=None):
     model = learning.ForcedModel.of(learning.ShallowPLRNN.draw(3, 8, 0), 2, 3)
     return learning.reconstruct(
-        model, series, training, alpha=alpha, optimiser=optax.adam(1e-2), checkpoint=checkpoint,
+        model, series, training, alpha=alpha, optimiser=ADAM, checkpoint=checkpoint,
         progress=False,
     )  # fmt: skip
 

@@ -126,15 +126,15 @@ def test_a_diverging_training_stops_with_a_warning_and_keeps_the_best():
 def test_report():
     problem = duffing_chain(50)
     options = {"dt": 0.2, "num_steps": 50, "inputs": problem.inputs, "targets": problem.targets}
+    methods = (learning.BPTT(), learning.RHEL(), learning.ReversibleAdjoint())
     report = learning.compare_gradients(
-        problem.H, physsim.SRKN11b(), problem.y0, problem.cost, **options
-    )
+        problem.H, physsim.StormerVerlet(), problem.y0, problem.cost, **options,
+        methods={type(method).__name__: method for method in methods},
+    )  # fmt: skip
     assert report.disagreeing() == []
     assert report.disagreeing(exact=1e-30, echo=1e-30) == ["RHEL", "ReversibleAdjoint"]
     groups = {a.group for a in report.agreements}
     assert groups == {"beta", "k", "m", "initial q", "initial p", "inputs", "dt"}
-    for a in report.agreements:
-        assert abs(a.cosine) <= 1 + 1e-12 and a.relative_error >= 0
     text = str(report)
     assert "ReversibleAdjoint" in text and "beta" in text and "relative error" in text
 
@@ -185,24 +185,6 @@ def test_a_tableau_that_is_no_palindrome_is_known_as_such():
         SplittingTableau("wrong", 1, Flow.DRIFT, (0.5, 0.2, 0.3), (1.0,), "")
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"targets": jnp.ones(3)}, "one row a step"),
-        ({"cost": lambda H, y, u, t: y.q}, "real scalar"),
-        ({"epsilon": -1.0}, "epsilon must be positive"),
-    ],
-)
-def test_arguments_that_do_not_fit(change, message):
-    problem = duffing_chain(10)
-    given = {"cost": problem.cost, "targets": problem.targets, "epsilon": None} | change
-    with pytest.raises(ValueError, match=message):
-        learning.RHEL(given["epsilon"])(
-            problem.H, physsim.StormerVerlet(), problem.y0, given["cost"],
-            dt=0.1, num_steps=10, inputs=problem.inputs, targets=given["targets"],
-        )  # fmt: skip
-
-
 def test_a_cost_without_derivative_is_an_error_not_a_nan():
     problem = duffing_chain(10)
 
@@ -219,13 +201,14 @@ def test_a_cost_without_derivative_is_an_error_not_a_nan():
 def test_gradients_work_inside_jit():
     problem = duffing_chain(10)
 
-    @jax.jit
     def value_and_slope(H, targets):
         value, gradients = learning.ReversibleAdjoint()(
             H, physsim.StormerVerlet(), problem.y0, problem.cost,
             dt=0.1, num_steps=10, inputs=problem.inputs, targets=targets,
         )  # fmt: skip
-        return value, gradients.params
+        return value, gradients.params.params["k"]
 
-    value, params = value_and_slope(problem.H, problem.targets)
-    assert np.isfinite(float(value)) and params.params["k"].shape == ()
+    arguments = (problem.H, problem.targets)
+    np.testing.assert_allclose(
+        jax.jit(value_and_slope)(*arguments), value_and_slope(*arguments), rtol=1e-12
+    )
