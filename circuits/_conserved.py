@@ -1,18 +1,16 @@
 """What a run cannot change: the charge of islands, the flux of loops."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order
 
 from ._build import inductive
 from ._coupled import inductance_matrix
 from ._disjoint_sets import DisjointSets, joined, references_of
 from ._elements import Capacitor, Inductor, NonlinearCapacitor
+from ._forest import Forest
 from ._initial import initial_flux
 from ._netlist import Netlist
 
@@ -75,16 +73,11 @@ def find_loops(netlist: Netlist) -> list[Loop]:
     """One loop for each inductive element that a spanning forest of them leaves out."""
     elements = inductive(netlist)
     nodes = {n: i for i, n in enumerate(dict.fromkeys(n for e in elements for n in e.nodes))}
-    ends = [(nodes[e.nodes[0]], nodes[e.nodes[1]]) for e in elements]
-    parents, by = _forest(len(nodes), ends)
-    used, loops = set(by), []
-    for k, (a, b) in enumerate(ends):
-        if k in used:
-            continue
-        # Through the element from a to b, and back by the forest.
-        path = [(k, 1), *_climb(b, a, parents, by, ends)]
-        loops.append(tuple((elements[i].name, sign) for i, sign in path))
-    return loops
+    ends = np.array([[nodes[n] for n in e.nodes] for e in elements], int).reshape(-1, 2)
+    forest = Forest(ends[:, 0], ends[:, 1], len(nodes))
+    # Through each link from its first node to its second, and back by the forest.
+    paths = [[(k, 1), *forest.path(int(ends[k, 1]), int(ends[k, 0]))] for k in forest.links]
+    return [tuple((elements[i].name, sign) for i, sign in path) for path in paths]
 
 
 def count_loops(netlist: Netlist) -> int:
@@ -93,44 +86,6 @@ def count_loops(netlist: Netlist) -> int:
     nodes = {n: i for i, n in enumerate(dict.fromkeys(n for e in elements for n in e.nodes))}
     sets = DisjointSets(len(nodes))
     return sum(not sets.join(nodes[e.nodes[0]], nodes[e.nodes[1]]) for e in elements)
-
-
-def _forest(count: int, ends: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Of each node its parent, and the element that leads there; -1 at the roots."""
-    first: dict[tuple[int, int], int] = {}
-    for k, (a, b) in enumerate(ends):
-        first.setdefault((min(a, b), max(a, b)), k)
-    pairs = np.array(list(first), int).reshape(-1, 2)
-    graph = coo_array((np.ones(len(pairs)), pairs.T), (count, count)).tocsr()
-    parents, by = np.full(count, -1), np.full(count, -1)
-    seen = np.zeros(count, bool)
-    for root in range(count):
-        if not seen[root]:
-            order, above = breadth_first_order(graph, root, directed=False)
-            seen[order] = True
-            parents[order[1:]] = above[order[1:]]
-    for node in np.flatnonzero(parents >= 0):
-        pair = sorted((int(node), int(parents[node])))
-        by[node] = first[pair[0], pair[1]]
-    return parents.tolist(), by.tolist()
-
-
-def _climb(start: int, stop: int, parents, by, ends) -> list[tuple[int, int]]:
-    """The elements on the way from one node to another, with their directions."""
-    up, down = _to_root(start, parents), _to_root(stop, parents)
-    while len(up) > 1 and len(down) > 1 and up[-2] == down[-2]:
-        up.pop()
-        down.pop()
-    forward = [(by[n], 1 if ends[by[n]][0] == n else -1) for n in up[:-1]]
-    back = [(by[n], 1 if ends[by[n]][1] == n else -1) for n in down[:-1]]
-    return [*forward, *reversed(back)]
-
-
-def _to_root(node: int, parents) -> list[int]:
-    path = [node]
-    while parents[path[-1]] >= 0:
-        path.append(parents[path[-1]])
-    return path
 
 
 def _signs(islands, ends) -> np.ndarray:

@@ -14,8 +14,9 @@ from scipy.sparse import csr_array
 
 from ._elements import Capacitor, CurrentSource, NonlinearCapacitor, VoltageSource
 from ._errors import NetlistError
+from ._forest import Forest
 from ._mna import Mna, Slopes, elements_named
-from ._mna_paths import Forest, Nodes
+from ._mna_paths import Nodes
 from ._mna_sources import values_at_rest
 
 _LARGEST_DENSE = 1500
@@ -59,11 +60,12 @@ def _loops(mna: Mna, nodes: Nodes):
     branches = [*mna.inductors.elements, *mna.fluxes.elements]
     sources = mna.voltage_sources.elements
     tied = nodes.components(sources)
-    forest = Forest(nodes, branches, tied)
+    tails, heads = (tied[side] for side in nodes.pairs(branches))
+    forest = Forest(tails, heads, nodes.count)
     potentials = _potentials(sources, nodes, tied)
     rows, entries = [], []
     for link in forest.links:
-        path = forest.path(*nodes.ends(branches[link]))
+        path = forest.path(int(tails[link]), int(heads[link]))
         loop = [(link, 1), *((k, -sign) for k, sign in path)]
         ends = [nodes.ends(branches[k]) for k, _ in loop]
         rises = [potentials[j] - potentials[i] for i, j in ends]
@@ -79,7 +81,7 @@ def _loops(mna: Mna, nodes: Nodes):
 
 def _potentials(sources: list, nodes: Nodes, tied: np.ndarray) -> np.ndarray:
     """Of each node against one of those that voltage sources tie it to, in V."""
-    forest = Forest(nodes, sources, np.arange(nodes.count))
+    forest = Forest(*nodes.pairs(sources), nodes.count)
     _, roots = np.unique(tied, return_index=True)
     values, starts = np.zeros(nodes.count), values_at_rest(sources)
     for node in {i for source in sources for i in nodes.ends(source)}:

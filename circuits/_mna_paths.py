@@ -1,10 +1,10 @@
-"""Connected nodes of a network, and paths of branches between them."""
+"""Numbers of the nodes of a network, and which of them are connected."""
 
 from typing import final
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
+from scipy.sparse.csgraph import connected_components
 
 from ._elements import Element
 from ._mna import Mna
@@ -37,52 +37,3 @@ class Nodes:
         i, j = self.pairs(elements)
         graph = csr_array((np.ones(len(i)), (i, j)), shape=(self.count, self.count))
         return connected_components(graph, directed=False)[1]
-
-
-@final
-class Forest:
-    """A shallow spanning forest of branches between groups of nodes; `links` are left over."""
-
-    def __init__(self, nodes: Nodes, elements: list, group: np.ndarray):
-        i, j = nodes.pairs(elements)
-        self._group = group
-        tails, heads = group[i], group[j]
-        count = int(group.max(initial=-1)) + 1
-        keys = np.minimum(tails, heads) * count + np.maximum(tails, heads)
-        open_ones = np.flatnonzero(tails != heads)
-        _, first = np.unique(keys[open_ones], return_index=True)
-        single = open_ones[first]
-        edge = dict(zip(keys[single].tolist(), single.tolist(), strict=True))
-        graph = csr_array((np.ones(len(single)), (tails[single], heads[single])), (count, count))
-        _, label = connected_components(graph, directed=False)
-        _, roots = np.unique(label, return_index=True)
-        # One more vertex, next to a vertex of each component, makes one search enough.
-        rows = np.concatenate([tails[single], np.full(len(roots), count)])
-        columns = np.concatenate([heads[single], roots])
-        shape = (count + 1, count + 1)
-        joined = csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
-        order, above = breadth_first_order(joined, count, directed=False)
-        self._above = above.tolist()
-        self._depth, self._branch, self._sign = [0] * (count + 1), [-1] * (count + 1), [0] * count
-        for vertex in order[1:].tolist():
-            parent = self._above[vertex]
-            self._depth[vertex] = self._depth[parent] + 1
-            if parent < count:
-                key = min(vertex, parent) * count + max(vertex, parent)
-                self._branch[vertex] = edge[key]
-                self._sign[vertex] = 1 if tails[edge[key]] == vertex else -1
-        inside = set(self._branch)
-        self.links = [k for k in range(len(elements)) if k not in inside]
-
-    def path(self, start: int, end: int) -> list[tuple[int, int]]:
-        """Branches (number, sign) whose voltages add up to v(start) - v(end), tied groups apart."""
-        i, j = int(self._group[start]), int(self._group[end])
-        path = []
-        while i != j:
-            if self._depth[i] >= self._depth[j]:
-                path.append((self._branch[i], self._sign[i]))
-                i = self._above[i]
-            else:
-                path.append((self._branch[j], -self._sign[j]))
-                j = self._above[j]
-        return path
