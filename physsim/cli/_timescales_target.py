@@ -1,6 +1,7 @@
 """What transport is looked at along: a circuit's run, or that of a layer of a trained stack."""
 
 import math
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, final
 
@@ -40,12 +41,18 @@ class AbstractTarget(eqx.Module):
     """What is read, and its unit."""
     change: eqx.AbstractVar[str]
     """By what sensitivities are: "ln value" or "value"."""
-    names: eqx.AbstractVar[tuple[str, ...]]
-    """Of the parameters, which are the leaves of F.H."""
-    scale: eqx.AbstractVar[np.ndarray]
-    """How far a unit change moves each of them [P]."""
     slopes: eqx.AbstractVar[Any]
     """The derivative of what is read by each state [states, n]."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters, which are the leaves of F.H."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> np.ndarray:
+        """How far a unit change moves each of them [P]."""
 
     def time(self, value: float) -> str:
         """In words: 4.93 us, or 40 steps."""
