@@ -4,13 +4,20 @@ from typing import Any
 
 import sympy
 
-from ._elements import Capacitor, CurrentSource, Inductor, Junction, NonlinearInductor
+from ._elements import (
+    FLUX,
+    Capacitor,
+    CurrentSource,
+    Inductor,
+    Junction,
+    NonlinearInductor,
+    symbols_of,
+)
 from ._errors import NetlistError
-from ._kinds import FLUX
 from ._netlist import Netlist
 from ._normal_tree import NormalTree
 
-_MAX_ELEMENTS = 60
+MAX_ELEMENTS = 60
 _SHOWN = (Capacitor, Inductor, Junction, NonlinearInductor, CurrentSource)
 PHI0 = sympy.Symbol("Phi_0", positive=True)
 
@@ -25,10 +32,10 @@ def coordinate_symbols(tree: NormalTree) -> tuple[list[sympy.Symbol], list[sympy
 def symbolic_energy(netlist: Netlist, tree: NormalTree) -> sympy.Expr:
     """H in SI symbols. Where capacitors couple coordinates, S_a_b is the entry of the
     inverse of `capacitance_matrix`. Raises `NetlistError` for networks too large to read."""
-    if len(netlist.elements) > _MAX_ELEMENTS:
+    if len(netlist.elements) > MAX_ELEMENTS:
         raise NetlistError(
             f"{netlist.file} has {len(netlist.elements)} elements; the symbolic energy is for "
-            f"networks of at most {_MAX_ELEMENTS} (the simulation has no such limit)"
+            f"networks of at most {MAX_ELEMENTS} (the simulation has no such limit)"
         )
     for element in netlist.elements:
         if not isinstance(element, _SHOWN):
@@ -69,14 +76,32 @@ def elastance(i: int, j: int, charges: list[sympy.Symbol]) -> sympy.Symbol:
 
 
 def capacitance_matrix(tree: NormalTree) -> sympy.Matrix:
-    """C_eff in component symbols; T = Q^T C_eff^-1 Q / 2."""
+    """C_eff of the linear capacitors in component symbols; T = Q^T C_eff^-1 Q / 2."""
     matrix = sympy.diag(*(sympy.Symbol(c.name, positive=True) for c in tree.capacitors))
     for c in tree.link_capacitors:
         row = sympy.zeros(1, len(tree.capacitors))
         for i, sign in tree.path(*c.nodes):
-            row[i] = sign
+            if i < len(tree.capacitors):
+                row[i] = exact(sign)
         matrix += sympy.Symbol(c.name, positive=True) * row.T * row
     return matrix
+
+
+def exact(x: float) -> sympy.Expr:
+    """An integer where it is one."""
+    return sympy.Integer(int(x)) if x == int(x) else sympy.Float(x)
+
+
+def own_symbols(element) -> dict[sympy.Symbol, sympy.Symbol]:
+    """Parameters of a nonlinear element's energy, and what they are called in the network's."""
+    return {s: sympy.Symbol(f"{s.name}_{element.name}", real=True) for s in symbols_of(element)}
+
+
+def junction_energy(name: str, flux: sympy.Expr, phase: sympy.Expr | int = 0) -> sympy.Expr:
+    """That of the junction of this name, whose phase starts at `phase`."""
+    critical: Any = sympy.Symbol(f"Ic_{name}", positive=True)
+    total = 2 * sympy.pi * flux / PHI0 + phase
+    return critical * PHI0 / (2 * sympy.pi) * (1 - sympy.cos(total))
 
 
 def _energy(element, flux):
@@ -87,13 +112,8 @@ def _energy(element, flux):
         offset = 0 if element.ic is None else inductance * sympy.Symbol(f"i0_{element.name}")
         return (flux + offset) ** 2 / (2 * inductance)
     if isinstance(element, Junction):
-        critical = sympy.Symbol(f"Ic_{element.name}", positive=True)
-        offset = 0 if element.phase == 0 else sympy.Symbol(f"phase_{element.name}")
-        phase = 2 * sympy.pi * flux / PHI0 + offset
-        return critical * PHI0 / (2 * sympy.pi) * (1 - sympy.cos(phase))
-    own = {
-        sympy.Symbol(name, real=True): sympy.Symbol(f"{name}_{element.name}", real=True)
-        for name, _ in element.parameters
-    }
+        phase = 0 if element.phase == 0 else sympy.Symbol(f"phase_{element.name}")
+        return junction_energy(element.name, flux, phase)
     offset = 0 if element.ic is None else sympy.Symbol(f"flux0_{element.name}")
-    return element.energy.subs({FLUX: flux + offset, **own}, simultaneous=True)
+    changes = {FLUX: flux + offset, **own_symbols(element)}
+    return element.energy.subs(changes, simultaneous=True)

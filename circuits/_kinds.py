@@ -13,6 +13,7 @@ from physsim import ElementKind
 
 from ._elements import (
     CHARGE,
+    FLUX,
     VOLTAGE,
     Inductor,
     Junction,
@@ -26,7 +27,6 @@ from ._quantities import Scales
 InductiveElement = Inductor | Junction | NonlinearInductor
 Grouped = InductiveElement | NonlinearCapacitor | NonlinearResistor
 
-FLUX = sympy.Symbol("flux", real=True)
 L, IC, ICRIT, PHASE, CURRENT = sympy.symbols("L ic icrit phase i", real=True)
 
 INDUCTOR = ElementKind("inductor", FLUX**2 / (2 * L), (FLUX,), (L,))

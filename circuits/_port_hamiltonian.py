@@ -33,11 +33,11 @@ from ._elements import (
     NonlinearResistor,
 )
 from ._errors import NetlistError
+from ._expr import MAX_ELEMENTS, capacitance_matrix, exact, junction_energy, own_symbols
 from ._netlist import Netlist
 from ._normal_tree import NormalTree
 
-_MAX_ELEMENTS, _MAX_INVERSE = 60, 5
-PHI0 = sympy.Symbol("Phi_0", positive=True)
+_MAX_INVERSE = 5
 
 
 @final
@@ -83,10 +83,10 @@ class _Writer:
     """The parts of the incidence, and what follows from them."""
 
     def __init__(self, netlist: Netlist, tree: NormalTree):
-        if len(netlist.elements) > _MAX_ELEMENTS:
+        if len(netlist.elements) > MAX_ELEMENTS:
             raise NetlistError(
                 f"{netlist.file} has {len(netlist.elements)} elements; equations are written for "
-                f"networks of at most {_MAX_ELEMENTS} (the simulation has no such limit)"
+                f"networks of at most {MAX_ELEMENTS} (the simulation has no such limit)"
             )
         self.netlist, self.tree = netlist, tree
         kinds = Junction | NonlinearInductor
@@ -101,7 +101,7 @@ class _Writer:
     def _K(self, elements: Sequence, columns: tuple[int, int]) -> sympy.Matrix:
         branches = [e if isinstance(e, tuple) else e.nodes for e in elements]
         dense = self.tree.incidence(branches, columns).dense()
-        return sympy.Matrix(*dense.shape, [_exact(float(x)) for x in dense.ravel()])
+        return sympy.Matrix(*dense.shape, [exact(float(x)) for x in dense.ravel()])
 
     def _refuse(self) -> None:
         links, leaks = self.tree.link_capacitors, self._kind(NonlinearResistor)
@@ -153,13 +153,11 @@ class _Writer:
     def _charging(self, charges):
         tree = self.tree
         count = len(tree.capacitors)
-        matrix = sympy.diag(*(_positive(c.name) for c in tree.capacitors))
-        if tree.link_capacitors:
-            K = self._K(tree.link_capacitors, (0, count))
-            matrix += K.T * sympy.diag(*(_positive(c.name) for c in tree.link_capacitors)) * K
-        total = self._quadratic(charges[:count], matrix, "S")
+        total = self._quadratic(charges[:count], capacitance_matrix(tree), "S")
         for element, charge in zip(tree.nonlinear_capacitors, charges[count:], strict=True):
-            total += element.energy.subs({CHARGE: charge, **_own(element)}, simultaneous=True)
+            total += element.energy.subs(
+                {CHARGE: charge, **own_symbols(element)}, simultaneous=True
+            )
         return total
 
     def _magnetic(self, fluxes):
@@ -247,14 +245,10 @@ class _Writer:
             K, K_V = (self._K([element], columns).flat() for columns in (self.C, self.V))
             v = sum((k * energy.diff(q) for k, q in zip(K, charges, strict=True)), sympy.Integer(0))
             v += sum((k * u for k, u in zip(K_V, volts, strict=True)), sympy.Integer(0))
-            current = element.current.subs({VOLTAGE: v, **_own(element)}, simultaneous=True)
+            current = element.current.subs({VOLTAGE: v, **own_symbols(element)}, simultaneous=True)
             for k, sign in enumerate(K):
                 total[k] += sign * current
         return total
-
-
-def _exact(x: float) -> sympy.Expr:
-    return sympy.Integer(int(x)) if x == int(x) else sympy.Float(x)
 
 
 def _word(name: str) -> str:
@@ -265,19 +259,10 @@ def _positive(name: str) -> sympy.Symbol:
     return sympy.Symbol(name, positive=True)
 
 
-def _own(element) -> dict[sympy.Symbol, sympy.Symbol]:
-    return {
-        sympy.Symbol(name, real=True): sympy.Symbol(f"{name}_{element.name}", real=True)
-        for name, _ in element.parameters
-    }
-
-
 def _inductive(element, flux):
     if isinstance(element, Junction):
-        critical = sympy.Symbol(f"Ic_{element.name}", positive=True)
-        phase = 2 * sympy.pi * flux / PHI0
-        return critical * PHI0 / (2 * sympy.pi) * (1 - sympy.cos(phase))
-    return element.energy.subs({FLUX: flux, **_own(element)}, simultaneous=True)
+        return junction_energy(element.name, flux)
+    return element.energy.subs({FLUX: flux, **own_symbols(element)}, simultaneous=True)
 
 
 def _inverse(matrix: Any) -> Any:
