@@ -30,7 +30,7 @@ class ReconstructionState(eqx.Module):
     optimiser: PyTree
     best_arrays: PyTree
     best: Float[np.ndarray, ""]
-    """D_stsp of `best_arrays`."""
+    """D_stsp times D_H of `best_arrays`."""
     alpha: Float[np.ndarray, ""]
     losses: Float[np.ndarray, " updates"]
     alphas: Float[np.ndarray, " updates"]
@@ -95,8 +95,9 @@ def reconstruct(
 ) -> Reconstructed:
     """Minimise the mean square of (measured - observed) along forced runs over windows.
 
-    Every `judge_every` updates the model runs free, and the parameters with the least D_stsp
-    from the part of the series that is held out are kept. `alpha` (default: fixed at 0.1) says
+    Every `judge_every` updates the model runs free, and the parameters with the least product of
+    D_stsp and D_H, from the part of the series that is held out, are kept: the one is blind to
+    the order in time, the other to the shape. `alpha` (default: fixed at 0.1) says
     how strongly runs are forced, `solver` how they are found, `optimiser` (any of optax) defaults
     to RAdam at 1e-3. `checkpoint` keeps the state and may start from it, bit for bit.
 
@@ -172,8 +173,8 @@ class _Context(NamedTuple):
         if (state.step + 1) % self.training.judge_every == 0:
             divergence, spectral = distances(eqx.combine(arrays, self.rest), self.held_out)
             judged = np.vstack([judged, (state.step + 1, divergence, spectral)])
-            if divergence < float(best) or not np.isfinite(float(best)):
-                best, best_arrays = np.asarray(divergence), arrays
+            if divergence * spectral < float(best) or not np.isfinite(float(best)):
+                best, best_arrays = np.asarray(divergence * spectral), arrays
         elif not np.isfinite(float(best)):
             best_arrays = arrays
         seconds = np.asarray(float(state.seconds) + time.perf_counter() - started)
