@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from importlib.metadata import version
+from typing import Any
 
 import typer
 
@@ -61,6 +62,11 @@ def main() -> None:
         _leave(f"error: {_reason(error)}", 2)
     except KeyboardInterrupt:
         _leave("interrupted", 130)
+    except SystemExit as end:
+        # Typer's, which has said why.
+        if not end.code:
+            raise
+        _leave("", end.code)
 
 
 def _reason(error: Exception) -> object:
@@ -76,8 +82,8 @@ def _reason(error: Exception) -> object:
     )
 
 
-def _leave(message: str, code: int) -> None:
-    sys.stderr.write(f"{message}\n")
+def _leave(message: str, code: Any) -> None:
+    sys.stderr.write(f"{message}\n" if message else "")
     import jax
 
     if jax.distributed.is_initialized():
