@@ -32,7 +32,7 @@ from ._elements import (
 from ._errors import NetlistError
 from ._hamiltonian import CircuitHamiltonian, Frame
 from ._kinds import CURRENT_SOURCE, InductiveElement, describe, shape
-from ._loops import find_loops
+from ._loops import coupled_loops
 from ._netlist import Netlist
 from ._normal_tree import NormalTree
 from ._quantities import Scales
@@ -203,7 +203,7 @@ def _refuse_bent_loops(tree: NormalTree) -> None:
 
 def _potential(netlist: Netlist, tree: NormalTree, scales: Scales):
     """Energies of the fluxes, and their units."""
-    loops = find_loops(netlist, tree, scales)
+    loops = coupled_loops(netlist, tree, scales)
     apart = [e for e in inductive(netlist) if e.name not in loops.names]
     parts, units = _groups(apart, tree, scales, tree.num_fluxes)
     parts, units = parts + loops.parts, units + loops.units

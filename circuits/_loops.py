@@ -22,7 +22,7 @@ class Loops(NamedTuple):
     names: frozenset[str]
 
 
-def find_loops(netlist: Netlist, tree: NormalTree, scales: Scales) -> Loops:
+def coupled_loops(netlist: Netlist, tree: NormalTree, scales: Scales) -> Loops:
     """Coupled coils, and those at nodes that only inductors reach, in blocks of equal size."""
     inductors = [*tree.link_inductors, *tree.inductors]
     index = {e.name.lower(): i for i, e in enumerate(inductors)}

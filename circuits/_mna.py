@@ -60,7 +60,7 @@ class Slopes(NamedTuple):
     """Of nonlinear capacitors, in 1/F."""
 
 
-class Branches(NamedTuple):
+class Sort(NamedTuple):
     """The elements of one sort, m of N unknowns each."""
 
     elements: list
@@ -89,16 +89,16 @@ class Mna:
                 self.own[element.name] = len(free) + len(self.own)
         self.size = len(free) + len(self.own)
         self._by_type = by_type
-        self.resistors = self._branches(Resistor)
-        self.leaks = self._branches(NonlinearResistor)
-        self.capacitors = self._branches(Capacitor)
-        self.charged = self._branches(NonlinearCapacitor)
-        self.inductors = self._branches(Inductor)
-        self.fluxes = self._branches(Junction, NonlinearInductor)
-        self.voltage_sources = self._branches(VoltageSource)
-        self.current_sources = self._branches(CurrentSource)
-        self.gyrators = self._branches(Gyrator)
-        self.transformers = self._branches(Transformer)
+        self.resistors = self._sort_of(Resistor)
+        self.leaks = self._sort_of(NonlinearResistor)
+        self.capacitors = self._sort_of(Capacitor)
+        self.charged = self._sort_of(NonlinearCapacitor)
+        self.inductors = self._sort_of(Inductor)
+        self.fluxes = self._sort_of(Junction, NonlinearInductor)
+        self.voltage_sources = self._sort_of(VoltageSource)
+        self.current_sources = self._sort_of(CurrentSource)
+        self.gyrators = self._sort_of(Gyrator)
+        self.transformers = self._sort_of(Transformer)
         self.leak_laws = Laws(self.leaks.elements)
         self.charge_laws = Laws(self.charged.elements)
         self.flux_laws = Laws(self.fluxes.elements)
@@ -110,14 +110,14 @@ class Mna:
     def is_linear(self) -> bool:
         return not (self.leaks.elements or self.charged.elements or self.fluxes.elements)
 
-    def _branches(self, *types: type) -> Branches:
+    def _sort_of(self, *types: type) -> Sort:
         elements = [e for kind in types for e in self._by_type.get(kind, ())]
         ends = self.incidence([(e.nodes[0], e.nodes[1]) for e in elements])
         pairs = [(e.nodes[2], e.nodes[3]) if len(e.nodes) > 2 else ("", "") for e in elements]
         rows = [self.own[e.name] for e in elements if e.name in self.own]
         shape = (self.size, len(rows))
         own = csc_array((np.ones(len(rows)), (rows, range(len(rows)))), shape=shape)
-        return Branches(elements, ends, self.incidence(pairs), own)
+        return Sort(elements, ends, self.incidence(pairs), own)
 
     def incidence(self, pairs: Sequence[tuple[str, str]]) -> csc_array:
         """[N, m]: v(first) - v(second) of each pair is the column times x."""

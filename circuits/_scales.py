@@ -17,7 +17,7 @@ from ._elements import (
 from ._laws import Laws
 from ._netlist import Netlist
 from ._quantities import REDUCED_FLUX_QUANTUM, Scales, geometric_mean
-from ._sources import amplitude
+from ._sources import peak
 
 
 def choose_scales(netlist: Netlist) -> Scales:
@@ -75,9 +75,9 @@ def _flux_size(netlist, capacitance, inductance) -> float:
     sizes = [abs(v) * time for v, _ in netlist.initial_voltages.values()]
     for e in netlist.elements:
         if isinstance(e, CurrentSource):
-            sizes.append(amplitude(e.waveform) * impedance * time)
+            sizes.append(peak(e.waveform) * impedance * time)
         elif isinstance(e, VoltageSource):
-            sizes.append(amplitude(e.waveform) * time)
+            sizes.append(peak(e.waveform) * time)
         elif isinstance(e, Capacitor) and e.ic:
             sizes.append(abs(e.ic) * time)
         elif isinstance(e, NonlinearCapacitor) and e.ic:

@@ -243,8 +243,8 @@ def rhythm_of(waveform: Waveform) -> list[float]:
     return corners_of(waveform)
 
 
-def amplitude(waveform: Waveform) -> float:
-    """The largest value, in A or V."""
+def peak(waveform: Waveform) -> float:
+    """The largest magnitude, in A or V."""
     if isinstance(waveform, DC):
         return abs(waveform.value)
     if isinstance(waveform, Sin):
