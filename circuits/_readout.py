@@ -100,13 +100,13 @@ class _Along:
 
 @final
 class _Entry:
-    """One entry of a function of (H, y, u) that returns arrays by sort of branch."""
+    """One entry of a method of the branches that returns arrays by sort of branch."""
 
-    def __init__(self, branches: Branches, function: str, pick: Callable, key: tuple):
+    def __init__(self, branches: Branches, function: Callable, pick: Callable, key: tuple):
         self._branches, self._function, self._pick, self._key = branches, function, pick, key
 
     def __call__(self, H, y, u):
-        return self._pick(getattr(self._branches, self._function)(H, y, u))
+        return self._pick(self._function(self._branches, H, y, u))
 
     def __eq__(self, other):
         same = isinstance(other, _Entry) and self._branches is other._branches
@@ -126,17 +126,18 @@ def _current(branches: Branches, element: Element) -> Measure:
         )
     charged = (tree.capacitors, tree.nonlinear_capacitors, tree.link_capacitors)
     lists = {
-        Capacitor: ("capacitor_currents", charged),
-        NonlinearCapacitor: ("capacitor_currents", charged),
-        Resistor: ("resistor_currents", (tree.resistors, tree.link_resistors)),
-        Inductor: ("state_inductor_currents", (tree.link_inductors, tree.inductors)),
-        Gyrator: ("gyrator_currents", (branches.gyrators,)),
-        VoltageSource: ("voltage_source_currents", (tree.sources,)),
-        CurrentSource: ("current_source_currents", (branches.current_sources,)),
+        Capacitor: (Branches.capacitor_currents, charged),
+        NonlinearCapacitor: (Branches.capacitor_currents, charged),
+        Resistor: (Branches.resistor_currents, (tree.resistors, tree.link_resistors)),
+        Inductor: (Branches.state_inductor_currents, (tree.link_inductors, tree.inductors)),
+        Gyrator: (Branches.gyrator_currents, (branches.gyrators,)),
+        VoltageSource: (Branches.voltage_source_currents, (tree.sources,)),
+        CurrentSource: (Branches.current_source_currents, (branches.current_sources,)),
     }
     if type(element) in lists:
         return _place(branches, element, *lists[type(element)])
-    function = "leak_currents" if isinstance(element, NonlinearResistor) else "flux_currents"
+    bent = isinstance(element, NonlinearResistor)
+    function = Branches.leak_currents if bent else Branches.flux_currents
     return _Entry(branches, function, lambda groups: _named(groups, element.name), (element.name,))
 
 
