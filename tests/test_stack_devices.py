@@ -1,6 +1,7 @@
 """Training stacks on the series of 8 devices: the gradients, masks and statistics of one."""
 
 import functools
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -95,7 +96,8 @@ def memory(*lengths, series_of=16):
         batch = deal(data, np.arange(series_of), series_of, np.float64, mesh)
         slope = jax.jit(lambda arrays, batch, runs=runs: runs.slope(arrays, batch, of_batch=True))
         compiled = slope.lower(arrays, batch).compile()
-        found.append(compiled.memory_analysis().temp_size_in_bytes)
+        analysis: Any = compiled.memory_analysis()
+        found.append(analysis.temp_size_in_bytes)
     return np.array(found)
 
 

@@ -27,7 +27,7 @@ class Dealt(NamedTuple):
     """
 
     batch: Batch
-    counts: Float[Array, "devices series"] | None
+    counts: Any
 
 
 def deal(data: SeriesData, index: Any, size: int, dtype: Any, mesh: Mesh | None) -> Dealt:
