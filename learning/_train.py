@@ -44,6 +44,8 @@ class Fit(eqx.Module):
     """(update, loss) over the samples that judge, where they are others than the updates'."""
     objective: Objective
     """What was minimised; `objective.totals(H, samples)` evaluates other runs."""
+    seconds: float = eqx.field(static=True)
+    """All that it took, before a resumption, too."""
     origin: str = eqx.field(static=True, default="")
     """Where a resumed training started."""
 
@@ -153,7 +155,10 @@ def fit(
         state, interrupted = train(plan, state, told, files.keep)
     files.save(state)
     best = domain.from_free(H, sharding.local(state.best_z, mesh))
-    return Fit(best, state.losses, interrupted, float(state.best), state.judged, objective, origin)
+    return Fit(
+        best, state.losses, interrupted, float(state.best), state.judged, objective,
+        float(state.seconds), origin,
+    )  # fmt: skip
 
 
 def _shared(samples: Samples | None, mesh: Mesh | None) -> AnySamples:

@@ -72,6 +72,8 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path):
         assert part.interrupted
     rest = train(tmp_path, resume=True)
     assert rest.origin == f"resumed {tmp_path / 'c'}" and not rest.interrupted
+    # Nothing is left to do, and the time that it took is known.
+    assert train(tmp_path, resume=True).seconds == rest.seconds > 0
     assert_same(whole, rest)
     steps = [json.loads(line)["step"] for line in (tmp_path / "m.jsonl").read_text().splitlines()]
     assert steps == list(range(UPDATES))

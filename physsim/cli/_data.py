@@ -1,5 +1,6 @@
 """The runs of a task: what its sources do in each, and the label or target of each."""
 
+import math
 from pathlib import Path
 from typing import Any, final
 
@@ -8,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+import circuits
 import learning
 
-from ._options import quantity
 from ._patterns import PATTERNS, draw
 from ._waveform_file import read_columns
 
@@ -89,7 +90,9 @@ def _held(circuit, at, waves: Float[np.ndarray, "N drives K"], times, options):
     middle = (times - times[0] / 2) / circuit.scales.time
     own = np.stack([np.asarray(circuit.drive(jnp.asarray(t))) for t in middle])
     inputs = np.repeat(own[None], len(waves), axis=0)
-    amplitude = quantity(str(options["amplitude"]), "[data] amplitude")
+    amplitude = circuits.parse_number(str(options["amplitude"]), "[data] amplitude", "A")
+    if not (amplitude > 0 and math.isfinite(amplitude)):
+        raise ValueError(f"[data] amplitude must be positive, got {options['amplitude']}")
     inputs[:, :, at] = np.moveaxis(waves, 1, 2) * amplitude / circuit.scales.current
     return jnp.asarray(inputs)
 

@@ -120,7 +120,7 @@ def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
     first = figures["loss_first"]
     console.print(
         f"loss {math.nan if first is None else first:.3e} -> {fit.best:.3e} in "
-        f"{len(fit.losses)} updates, {trained.seconds:.1f} s"
+        f"{len(fit.losses)} updates, {fit.seconds:.1f} s"
     )
     for name in _told(figures):
         console.print(f"  {name.replace('_', ' ')}: {figures[name]:.4g}")

@@ -27,7 +27,6 @@ class Trained:
     fit: learning.Fit
     before: Circuit
     after: Circuit
-    seconds: float
     seed: int
 
     def figures(self) -> dict[str, Any]:
@@ -37,7 +36,7 @@ class Trained:
             "loss_first": float(fit.losses[0]) if len(fit.losses) else None,
             "loss_best": fit.best,
             "iterations": len(fit.losses),
-            "seconds": self.seconds,
+            "seconds": fit.seconds,
             "interrupted": fit.interrupted,
             **self.goal.figures(fit, self.before, self.after),
             "values_before": self.before.values(),
@@ -77,7 +76,6 @@ class Trainer:
         seed = task.seed if run is None else run.seed
         goal = GOALS[task.goal](task, self.circuit, seed)
         before = spread_values(self.circuit, self.chosen, task.spread, seed)
-        seconds: list[float] = [0.0]
         files = {} if run is None else self._files(run, goal)
         fit: Any = learning.fit(
             before.hamiltonian,
@@ -90,27 +88,19 @@ class Trainer:
             **files,
             method=self.method,
             optimiser=self.optimiser,
-            trainable=self.chosen.trainable,
-            lower=self.chosen.lower,
-            upper=self.chosen.upper,
+            **self.chosen._asdict(),
             seed=seed,
             progress=progress,
-            callback=lambda update: seconds.__setitem__(0, update.seconds),
         )
         after = self.circuit.with_hamiltonian(fit.hamiltonian)
-        return Trained(task, goal, fit, before, after, seconds[0], seed)
+        return Trained(task, goal, fit, before, after, seed)
 
     def objective(self, seed: int) -> tuple[learning.Objective, Any]:
         """(what is minimised, the runs to learn from) of one seed, without training."""
         goal = GOALS[self.task.goal](self.task, self.circuit, seed)
         before = spread_values(self.circuit, self.chosen, self.task.spread, seed)
         data = self._data(goal)
-        domain = learning.make_domain(
-            before.hamiltonian,
-            trainable=self.chosen.trainable,
-            lower=self.chosen.lower,
-            upper=self.chosen.upper,
-        )
+        domain = learning.make_domain(before.hamiltonian, **self.chosen._asdict())
         shared = learning.Samples(data["inputs"], data["targets"])
         objective = learning.Objective(
             before.hamiltonian, domain, goal.experiment.solver, self.circuit.initial_state,
@@ -159,12 +149,7 @@ class Trainer:
 
     def _files(self, run: Run, goal: AbstractGoal) -> dict[str, Any]:
         """The checkpoint and the metrics file of a run."""
-        domain = learning.make_domain(
-            self.circuit.hamiltonian,
-            trainable=self.chosen.trainable,
-            lower=self.chosen.lower,
-            upper=self.chosen.upper,
-        )
+        domain = learning.make_domain(self.circuit.hamiltonian, **self.chosen._asdict())
         names = np.array(self.circuit.hamiltonian.parameter_names())[np.asarray(domain.index)]
         units = np.asarray(domain.take(self.circuit.units))
 
