@@ -166,9 +166,7 @@ def _reversed(
 ) -> tuple[Any, bool]:
     """(the element as an echo starts with it, whether its waveform is sampled)."""
     match element:
-        case Capacitor():
-            return dataclasses.replace(element, ic=kick - float(run.state(element)[-1])), False
-        case NonlinearCapacitor():
+        case Capacitor() | NonlinearCapacitor():
             return dataclasses.replace(element, ic=kick - float(run.state(element)[-1])), False
         case Inductor() | NonlinearInductor():
             return dataclasses.replace(element, ic=float(run.state(element)[-1])), False

@@ -1,6 +1,5 @@
 """Splittings with the harmonic part exact: for weakly nonlinear networks."""
 
-from abc import abstractmethod
 from typing import final
 
 import equinox as eqx
@@ -118,11 +117,6 @@ class AbstractHarmonicSplitting(AbstractSplitting):
     """
 
     @property
-    @abstractmethod
-    def tableau(self) -> SplittingTableau:
-        """The method itself."""
-
-    @property
     def stability_limit(self):
         return float("inf")
 
@@ -141,14 +135,10 @@ class AbstractHarmonicSplitting(AbstractSplitting):
         return harmonic_split(H.prepare())
 
     def start(self, system, y):
-        return PhaseState(*_to_modes(system, y.q, y.p))
+        return PhaseState(system.inverse @ y.q, system.basis.T @ y.p)
 
     def read(self, system, state):
         return PhaseState(system.basis @ state.q, system.inverse.T @ state.p)
-
-
-def _to_modes(system, q, p):
-    return system.inverse @ q, system.basis.T @ p
 
 
 @final
