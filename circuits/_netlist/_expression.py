@@ -16,7 +16,7 @@ from ._words import quote, suggest
 
 Quantity = float | sympy.Expr
 
-_FUNCTIONS: dict[str, tuple[Callable[..., float], Any]] = {
+FUNCTIONS: dict[str, tuple[Callable[..., float], Any]] = {
     "sin": (math.sin, sympy.sin),
     "cos": (math.cos, sympy.cos),
     "tan": (math.tan, sympy.tan),
@@ -33,7 +33,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., float], Any]] = {
     "min": (min, sympy.Min),
     "max": (max, sympy.Max),
 }
-_OF_TWO = ("min", "max")
+OF_TWO = ("min", "max")
 _CONSTANTS = {"pi": math.pi}
 # What the variables of energies and currents are good for.
 _VARIABLES = {
@@ -41,7 +41,7 @@ _VARIABLES = {
     CHARGE.name: "energy={...}",
     VOLTAGE.name: "i={...}",
 }
-RESERVED = frozenset([*_FUNCTIONS, *_CONSTANTS, *_VARIABLES])
+RESERVED = frozenset([*FUNCTIONS, *_CONSTANTS, *_VARIABLES])
 
 _DEEPEST = 50
 # SymPy keeps powers of numbers to any size: a bound on exponents keeps them small.
@@ -141,14 +141,14 @@ def _power(_: Sequence[str], values: Sequence[Quantity]) -> Quantity:
 
 def _call(marks: Sequence[Token], values: Sequence[Quantity]) -> Quantity:
     name = marks[0]
-    if name not in _FUNCTIONS:
-        known = ", ".join(_FUNCTIONS)
+    if name not in FUNCTIONS:
+        known = ", ".join(FUNCTIONS)
         raise Fault(f"unknown function {quote(name)}; there are {known}", offset_of(name))
-    wanted = 2 if name in _OF_TWO else 1
+    wanted = 2 if name in OF_TWO else 1
     if len(values) != wanted:
         count = f"{wanted} value{'s' if wanted > 1 else ''}, not {len(values)}"
         raise Fault(f"{name} takes {count}", offset_of(name))
-    numeric, symbolic = _FUNCTIONS[name]
+    numeric, symbolic = FUNCTIONS[name]
     if all(isinstance(value, float) for value in values):
         return numeric(*values)
     return symbolic(*map(_symbolic, values))

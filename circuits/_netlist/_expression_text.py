@@ -2,23 +2,9 @@
 
 import sympy
 
-_FUNCTIONS = {
-    sympy.sin: "sin",
-    sympy.cos: "cos",
-    sympy.tan: "tan",
-    sympy.exp: "exp",
-    sympy.log: "log",
-    sympy.Abs: "abs",
-    sympy.tanh: "tanh",
-    sympy.sinh: "sinh",
-    sympy.cosh: "cosh",
-    sympy.atan: "atan",
-    sympy.asinh: "asinh",
-    sympy.sign: "sign",
-    sympy.Min: "min",
-    sympy.Max: "max",
-}
-_OF_TWO = (sympy.Min, sympy.Max)
+from ._expression import FUNCTIONS, OF_TWO
+
+_WORDS = {symbolic: word for word, (_, symbolic) in FUNCTIONS.items()}
 
 
 def expression_text(expr: sympy.Basic) -> str:
@@ -32,11 +18,11 @@ def expression_text(expr: sympy.Basic) -> str:
         return f"({sign.join(map(expression_text, expr.args))})"
     if isinstance(expr, sympy.Pow):
         return _power(expr)
-    if expr.func not in _FUNCTIONS:
+    if expr.func not in _WORDS:
         raise ValueError(f"the netlist language has no word for {expr.func}")
-    word = _FUNCTIONS[expr.func]
+    word = _WORDS[expr.func]
     first, *rest = map(expression_text, expr.args)
-    if expr.func not in _OF_TWO:
+    if word not in OF_TWO:
         return f"{word}({', '.join([first, *rest])})"
     for part in rest:
         first = f"{word}({first}, {part})"

@@ -13,7 +13,7 @@ from ._lines import Card, Fault, faults_of
 from ._syntax import Node, named, offset_of
 from ._words import place_of, quote, suggest
 
-_ZERO_CELSIUS = Decimal("273.15")
+ZERO_CELSIUS = Decimal("273.15")
 _TEMPERATURE = "temp"
 # SPICE's own, about methods and printing that are not used here.
 _WITHOUT_MEANING = frozenset([
@@ -27,7 +27,9 @@ _WITHOUT_MEANING = frozenset([
 ])  # fmt: skip
 
 
-def temperature(temps: Iterable[Line], options: Iterable[Line], names: Mapping[str, float]):
+def temperature(
+    temps: Iterable[Line], options: Iterable[Line], names: Mapping[str, float]
+) -> float | None:
     """The temperature in K from ``.temp`` and ``.options temp=``, None where neither gives it.
 
     Warns (`NetlistWarning`) of every other option. Raises `NetlistError` for a second
@@ -59,7 +61,7 @@ def _add(
             where = place_of(found[0][1], card.file)
             raise Fault(f"the temperature is already given {where}; keep one", offset_of(place))
         # As decimals, so that -268.95 degrees are 4.2 K to the last digit.
-        kelvin = float(Decimal(repr(value_of(value, names, ""))) + _ZERO_CELSIUS)
+        kelvin = float(Decimal(repr(value_of(value, names, ""))) + ZERO_CELSIUS)
         if kelvin < 0:
             raise Fault("this is below absolute zero, -273.15 degrees", offset_of(value))
     found.append((kelvin, card.locate(offset_of(place))))

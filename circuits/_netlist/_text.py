@@ -22,6 +22,7 @@ from .._elements import (
 from .._waveforms import DC, PWL, Exp, Pulse, Sin, Waveform
 from ._expression_text import expression_text
 from ._netlist import Netlist
+from ._options import ZERO_CELSIUS
 from ._syntax import WORD
 from ._tran import Ac, Tran
 from ._words import quote
@@ -40,7 +41,6 @@ _LETTERS = {
     Transformer: "P",
     Coupling: "K",
 }
-_ZERO_CELSIUS = Decimal("273.15")
 
 
 def to_text(netlist: Netlist) -> str:
@@ -128,7 +128,7 @@ def _analyses(netlist: Netlist) -> Iterator[str]:
     if netlist.op:
         yield ".op"
     if netlist.temperature is not None:
-        celsius = Decimal(repr(float(netlist.temperature))) - _ZERO_CELSIUS
+        celsius = Decimal(repr(float(netlist.temperature))) - ZERO_CELSIUS
         yield f".temp {celsius:f}"
     for tolerance in netlist.tolerances:
         spread = f"{_word(tolerance.pattern)}={_number(tolerance.relative)}"
