@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from physsim import DivergenceError
 
-from ._transport_maps import Map, check_map, check_states, jacobian_of, prepared
+from ._transport_maps import Map, check_map, check_reverse, check_states, jacobian_of, prepared
 from ._transport_modes import MapModes, map_modes
 from ._transport_products import ScaledMatrix, identity, times
 from ._transport_sensitivity import sensitivity_by_lag, window_ends
@@ -111,7 +111,10 @@ def transport(
     states = jnp.asarray(states)
     check_states(states, inputs)
     lags = check_lags(lags, len(states) - 1)
-    check_map(F, states[0], jax.tree.map(lambda x: x[0], inputs))
+    first = jax.tree.map(lambda x: x[0], inputs)
+    check_map(F, states[0], first)
+    if cotangent is not None:
+        check_reverse(F, states[0], first)
     starts = window_starts(len(states) - 1, int(lags[-1]), windows)
     learned, fixed = eqx.partition(F, parameters)
     if cotangent is not None and not jax.tree.leaves(learned):

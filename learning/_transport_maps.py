@@ -55,14 +55,24 @@ def check_map(F: Map, z: Float[Array, " n"], x: PyTree) -> None:
         raise ValueError(
             f"{name} must map a state {z.dtype}{list(z.shape)} to one like it, got {shape}"
         )
-    if hasattr(F, "jacobian"):
-        return
+    if not hasattr(F, "jacobian"):
+        _check_derivative(name, "forward derivative by its state: give it a method jacobian(z, x)",
+                          lambda z: jax.jvp(lambda s: F(s, x), (z,), (z,)), z)  # fmt: skip
+
+
+def check_reverse(F: Map, z: Float[Array, " n"], x: PyTree) -> None:
+    """`ValueError` unless costs can be taken back through F, as sensitivities need."""
+    _check_derivative(type(F).__name__, "reverse derivative: leave out the cotangent",
+                      lambda z: jax.vjp(lambda s: F(s, x), z)[1](z), z)  # fmt: skip
+
+
+def _check_derivative(name: str, lacks: str, of: Callable[[Any], Any], z: Any) -> None:
     try:
-        eqx.filter_eval_shape(lambda z: jax.jvp(lambda s: F(s, x), (z,), (z,)), z)
+        eqx.filter_eval_shape(of, z)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ValueError(
-            f"{name} has no forward derivative by its state: give it a method jacobian(z, x), or "
-            f"make it of operations that JAX can differentiate ({str(error).splitlines()[0]})"
+            f"{name} has no {lacks}, or make it of operations that JAX can differentiate "
+            f"({str(error).splitlines()[0]})"
         ) from error
 
 

@@ -161,6 +161,11 @@ class Callback(eqx.Module):
         return jax.pure_callback(np.sin, jax.ShapeDtypeStruct(z.shape, z.dtype), z)
 
 
+class Analytic(Callback):
+    def jacobian(self, z, x):
+        return jnp.diag(jnp.cos(z))
+
+
 class Shorter(eqx.Module):
     def __call__(self, z, x):
         return z[:-1]
@@ -178,6 +183,9 @@ def test_bad_input_is_told_in_words(run):
         transport(cell, states, us[:-1], [1])
     with pytest.raises(ValueError, match="no forward derivative by its state"):
         transport(Callback(), states, us, [1])
+    assert transport(Analytic(), states, us, [1]).sensitivity is None
+    with pytest.raises(ValueError, match="no reverse derivative: leave out the cotangent"):
+        transport(Analytic(), states, us, [1], cotangent=jnp.ones(UNITS))
     with pytest.raises(ValueError, match="Shorter must map a state"):
         transport(Shorter(), states, us, [1])
     with pytest.raises(ValueError, match="no parameters"):
