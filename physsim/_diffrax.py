@@ -19,7 +19,7 @@ from ._checks import check_solver, check_steps
 from ._hamiltonian import AbstractHamiltonian
 from ._inputs import AbstractDrive, Inputs, make_drive
 from ._solver import AbstractSolver, InputAt
-from ._types import PhaseState
+from ._types import PhaseState, dtype_of
 
 
 class Stride(NamedTuple):
@@ -185,7 +185,7 @@ def diffrax_term(
         if dt is None:
             raise ValueError("inputs held over each step need dt, the length of a step")
         steps = len(inputs)
-    drive, rows = make_drive(inputs, H, steps, _dtype(H))
+    drive, rows = make_drive(inputs, H, steps, dtype_of(H))
     clock = TimeClock() if dt is None else StepClock(jnp.asarray(dt, float), rows, start)
     system, field = _prepare(solver, H)
     return HamiltonianTerm(solver, system, field, drive, clock, H.coordinates, H.is_lossless)
@@ -195,11 +195,6 @@ def diffrax_term(
 def _prepare(solver, H):
     # Compiled, as in `physsim.integrate`: its rounding is then the same.
     return solver.prepare(H), H.prepare()
-
-
-def _dtype(H):
-    leaves = jax.tree.leaves(eqx.filter(H, eqx.is_inexact_array))
-    return jnp.result_type(*leaves) if leaves else jnp.zeros(()).dtype
 
 
 @final

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Inexact
 
 from ._checks import check_finite, check_state, is_traced
 from ._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
+from ._normal_form import normal_form, root_of, rounding_of, symmetrised
 from ._types import PhaseState
 
 Field = Callable[[Float[Array, " n"]], Float[Array, " n"]]
@@ -210,31 +211,10 @@ def _solve_linear_at(field, x, b):
 
 
 def _symmetric_modes(H, y: PhaseState, u) -> Modes:
-    system = H.prepare()
-    inverse_mass = _symmetrised(jax.jacfwd(system.velocity)(y.p))
-    stiffness = _symmetrised(-jax.jacfwd(lambda q: system.force(q, u))(y.q))
-    root = jnp.linalg.cholesky(inverse_mass)
-    _check_mass(H, inverse_mass, root)
-    squares, vectors = jnp.linalg.eigh(_symmetrised(root.T @ stiffness @ root))
-    squares = jnp.where(jnp.abs(squares) > _threshold(squares), squares, 0.0)
-    frequencies, growth = _root_of(squares), _root_of(-squares)
-    return Modes(frequencies, -growth, root @ vectors)
-
-
-def _symmetrised(matrix):
-    return (matrix + matrix.T) / 2
-
-
-def _threshold(values):
-    """Below this an eigenvalue is rounding."""
-    eps = jnp.finfo(values.real.dtype).eps
-    return _ROUNDING * values.shape[0] * eps * jnp.max(jnp.abs(values))
-
-
-def _root_of(squares):
-    """The square root where positive, else 0; with a finite derivative everywhere."""
-    positive = squares > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)
+    form = normal_form(H.prepare(), y.q, y.p, u)
+    _check_mass(H, form.inverse_mass, form.root)
+    frequencies, growth = root_of(form.squares), root_of(-form.squares)
+    return Modes(frequencies, -growth, form.root @ form.vectors)
 
 
 def _check_mass(H, inverse_mass, root):
@@ -252,7 +232,7 @@ def _general_modes(H, y: PhaseState, u) -> Modes:
     n = y.q.size
     matrix, mobility = (np.asarray(x) for x in _linearised(H, y, u))
     values, vectors = np.linalg.eig(matrix)
-    threshold = float(_threshold(values))
+    threshold = float(rounding_of(values))
     frequencies = _cleaned(np.imag(values), threshold)
     rates = _cleaned(-np.real(values), threshold)
     order = np.lexsort((rates, frequencies))
@@ -276,7 +256,7 @@ def _linearised(H, y: PhaseState, u):
         return jnp.concatenate(H.vector_field(x[:n], x[n:], u))
 
     mobility = jax.jacfwd(lambda p: H.conservative.vector_field(y.q, p, u)[0])(y.p)
-    return jax.jacfwd(field)(jnp.concatenate([y.q, y.p])), _symmetrised(mobility)
+    return jax.jacfwd(field)(jnp.concatenate([y.q, y.p])), symmetrised(mobility)
 
 
 def _cleaned(values, threshold):

@@ -1,9 +1,11 @@
-"""The state of a Hamiltonian system."""
+"""The state of a Hamiltonian system, and the type of its numbers."""
 
 from typing import final
 
 import equinox as eqx
-from jaxtyping import Array, Inexact
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Inexact, PyTree
 
 
 @final
@@ -19,3 +21,9 @@ class PhaseState(eqx.Module):
     def reverse(self) -> "PhaseState":
         """The time-reversed state S y = (q, -p)."""
         return PhaseState(self.q, -self.p)
+
+
+def dtype_of(H: PyTree) -> jnp.dtype:
+    """That of the parameters of a Hamiltonian, or JAX's default where there are none."""
+    leaves = jax.tree.leaves(eqx.filter(H, eqx.is_inexact_array))
+    return jnp.result_type(*leaves) if leaves else jnp.zeros(()).dtype

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Inexact
 
 from .._hamiltonian import AbstractHamiltonian, AbstractSeparableHamiltonian
-from .._types import PhaseState
+from .._normal_form import normal_form, root_of
+from .._types import PhaseState, dtype_of
 from ..trailing import as_column
 from ._splitting import AbstractSplitting
 from ._tableau import Flow, SplittingTableau, palindrome
@@ -88,25 +89,14 @@ class HarmonicSplit(eqx.Module):
 def harmonic_split(H: AbstractSeparableHamiltonian) -> HarmonicSplit:
     """The harmonic part of `H` about q = 0 without inputs, diagonalised."""
     # Canonical: with M^-1 = R R^T and W the modes of R^T K R, B = R W / sqrt(omega).
-    n, dtype = len(H.coordinates), _dtype(H)
-    u, rest = jnp.zeros(len(H.input_names), dtype), jnp.zeros(n, dtype)
-    inverse_mass = jax.jacfwd(H.velocity)(rest)
-    stiffness = -jax.jacfwd(lambda q: H.force(q, u))(rest)
-    root = jnp.linalg.cholesky((inverse_mass + inverse_mass.T) / 2)
-    squares, modes = jnp.linalg.eigh(root.T @ ((stiffness + stiffness.T) / 2) @ root)
-    threshold = 64 * n * jnp.finfo(rest.dtype).eps * jnp.max(jnp.abs(squares))
-    oscillates = squares > threshold
-    frequencies = jnp.where(oscillates, jnp.sqrt(jnp.where(oscillates, squares, 1.0)), 0.0)
-    scale = jnp.where(oscillates, frequencies, 1.0) ** 0.5
+    dtype = dtype_of(H)
+    u, rest = jnp.zeros(len(H.input_names), dtype), jnp.zeros(len(H.coordinates), dtype)
+    _, root, squares, modes = normal_form(H, rest, rest, u)
+    frequencies = root_of(squares)
+    scale = jnp.where(frequencies > 0, frequencies, 1.0) ** 0.5
     basis = (root @ modes) / scale[None, :]
     inverse = scale[:, None] * jax.scipy.linalg.solve_triangular(root.T, modes, lower=False).T
     return HarmonicSplit(H, basis, inverse, frequencies)
-
-
-def _dtype(H):
-    """That of the parameters, or JAX's default where there are none."""
-    leaves = jax.tree.leaves(eqx.filter(H, eqx.is_inexact_array))
-    return jnp.result_type(*leaves) if leaves else jnp.zeros(()).dtype
 
 
 class AbstractHarmonicSplitting(AbstractSplitting):
