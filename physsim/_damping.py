@@ -26,6 +26,7 @@ from ._relaxation import (
     SparseRelaxation,
     modal_relaxation,
 )
+from .trailing import times
 
 Losses = Float[Array, " n"] | Float[Array, "n n"]
 
@@ -181,8 +182,8 @@ class LossyFlows(eqx.Module):
     def vector_field(self, q, p, u):
         velocity, force = self.H.velocity(p), self.H.force(q, u)
         return (
-            velocity + _times(self.resistance, force),
-            self.H.impulse(force - _times(self.conductance, velocity)),
+            velocity + times(self.resistance, force),
+            self.H.impulse(force - times(self.conductance, velocity)),
         )
 
     def drift(self, q, p, tau, sums):
@@ -268,11 +269,3 @@ def _series(slope: Slope, rest: Array, R: Losses, H: AbstractDamped) -> Abstract
         lossy = (R > 0).astype(R.dtype)
         return SparseRelaxation(R * slope.linear(lossy), R, slope)
     return modal_relaxation(jax.jacfwd(slope)(rest), R, H.resistance_factor)
-
-
-def _times(matrix, x):
-    if matrix is None:
-        return jnp.zeros_like(x)
-    if matrix.ndim == 2:
-        return matrix @ x
-    return matrix.reshape(matrix.shape + (1,) * (x.ndim - 1)) * x
