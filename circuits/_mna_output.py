@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _quantity
 from ._elements import (
     Capacitor,
     CurrentSource,
@@ -18,7 +17,7 @@ from ._elements import (
 )
 from ._errors import NetlistError
 from ._mna import Mna, Slopes
-from ._quantity import find_node, parse_quantity
+from ._quantity import find_element, find_node, parse_quantity
 
 
 class Output(NamedTuple):
@@ -64,13 +63,8 @@ def between(mna: Mna, plus: str, minus: str | None = None) -> np.ndarray:
     return mna.incidence([(one, two)]).toarray()[:, 0]
 
 
-def find_element(mna: Mna, name: str) -> Element:
-    """The element of this name, in upper or lower case."""
-    return _quantity.find_element(mna.netlist, name)
-
-
 def _current(mna: Mna, name: str, slopes: Slopes) -> Output:
-    element = find_element(mna, name)
+    element = find_element(mna.netlist, name)
     static, dynamic = _through(mna, element, slopes)
     source = element if isinstance(element, CurrentSource) else None
     return Output(f"i({element.name})", "A", static, dynamic, source, element)

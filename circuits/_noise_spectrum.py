@@ -12,9 +12,10 @@ from ._elements import VoltageSource
 from ._errors import NetlistError
 from ._mna import elements_named
 from ._mna_linear import Frequencies, Linearised, listed_frequencies
-from ._mna_output import Output, find_element
+from ._mna_output import Output
 from ._netlist import Netlist, NetlistWarning
 from ._netlist._checks import check_analyses
+from ._quantity import find_element
 
 if TYPE_CHECKING:
     import xarray
@@ -63,7 +64,7 @@ def noise(
                 f"{source} does not reach {wanted.name} at {values[gain == 0][0]:g} Hz: no noise "
                 "at the source would make that at the output"
             )
-        at = find_element(system.mna, source)
+        at = find_element(netlist, source)
         unit = "V^2/Hz" if isinstance(at, VoltageSource) else "A^2/Hz"
         found["referred"] = ("frequency", rows.sum(1) / gain**2, {"units": unit})
         found.attrs["source"] = at.name
