@@ -27,16 +27,29 @@ def si(value: float, unit: str = "", digits: int = 4) -> str:
 def quantities(circuit, nodes: list[str] | None, measures: list[str] | None) -> list[str]:
     """What `--node` and `--measure` name, checked; the last node's voltage without them."""
     names = [f"v({node})" for node in nodes or ()] + list(measures or ())
-    if not names:
-        free = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
-        if not free:
-            raise ValueError(
-                "the circuit has no node with a voltage: name a current with --measure"
-            )
-        names = [f"v({free[-1]})"]
+    names = names or [default_readout(circuit)]
     for name in names:
         circuit.readout(name)
     return names
+
+
+def default_readout(circuit) -> str:
+    """The voltage of the last node."""
+    free = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
+    if not free:
+        raise ValueError("the circuit has no node with a voltage: name a current with --measure")
+    return f"v({free[-1]})"
+
+
+def shortest_period(circuit) -> float:
+    """Of the oscillations about the start, in s; infinite where nothing oscillates."""
+    import jax.numpy as jnp
+
+    from physsim import fastest_frequency
+
+    H, y = circuit.hamiltonian, circuit.y0
+    omega = float(fastest_frequency(H, y, jnp.zeros(len(H.input_names), y.q.dtype)))
+    return 2 * math.pi / omega * circuit.scales.time if omega else math.inf
 
 
 def unit_of(quantity: str) -> str:

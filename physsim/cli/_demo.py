@@ -38,19 +38,14 @@ def demo(out: Out = "out") -> None:
 
 
 def _simulate(circuit, folder: Path) -> dict:
-    import jax.numpy as jnp
-
-    from physsim import fastest_frequency
-
+    from ._analysis import shortest_period
     from ._hamiltonian import hamiltonian
     from ._pictures import energy_picture
 
     console.rule("1. The Hamiltonian of the netlist")
     hamiltonian(Path("coupled_lc.cir"))
     console.rule(f"2. {_PERIODS} periods")
-    u = jnp.zeros(0)
-    period = 2 * np.pi / float(fastest_frequency(circuit.hamiltonian, circuit.y0, u))
-    period *= circuit.scales.time
+    period = shortest_period(circuit)
     result = circuit.simulate(_PERIODS * period, period / 20, progress=True)
     error = np.abs(result.energy_error)
     console.print(f"relative energy error over {_PERIODS} periods: at most {error.max():.2e}")

@@ -15,6 +15,8 @@ import physsim
 from circuits import Circuit, NgspiceEcho, Readout, half_square, ngspice_echo
 from physsim.plotting import COLOURS, style
 
+from ._analysis import shortest_period
+
 EPSILONS = (1e-1, 3e-2, 1e-2, 3e-3)
 _SAMPLES_A_PERIOD, _STEPS_A_PERIOD, _FEWEST, _MOST_NAMED = 40, 400, 2000, 14
 
@@ -91,7 +93,7 @@ def check_in_ngspice(
     circuit: Circuit, quantity: str, stop: float, epsilons: tuple[float, ...] = EPSILONS
 ) -> EchoCheck:
     """The mean square of a voltage over `stop` (s), halved, and its gradient both ways."""
-    periods = stop / _shortest_period(circuit)
+    periods = stop / shortest_period(circuit)
     step = stop / max(_FEWEST, int(np.ceil(_STEPS_A_PERIOD * periods)))
     scale = circuit.scales.voltage
     cost = half_square(1 / (scale**2 * stop))
@@ -124,9 +126,3 @@ def _adjoint(circuit, quantity, stop, periods) -> dict[str, float]:
     slopes, units = (np.concatenate([np.ravel(leaf) for leaf in part]) for part in leaves)
     names = circuit.hamiltonian.parameter_names()
     return dict(zip(names, (slopes / units).tolist(), strict=True))
-
-
-def _shortest_period(circuit: Circuit) -> float:
-    H, y = circuit.hamiltonian, circuit.y0
-    u = jnp.zeros(len(H.input_names), y.q.dtype)
-    return 2 * np.pi / float(physsim.fastest_frequency(H, y, u)) * circuit.scales.time

@@ -14,6 +14,8 @@ import learning
 from circuits import Circuit, Readout, Result
 from physsim import AbstractSolver, integrate
 
+from ._analysis import default_readout
+
 _STEPS = 1000
 
 
@@ -96,8 +98,7 @@ def check_experiment(circuit, measure, solver, t_end, dt) -> Experiment:
     of waveforms where they can: a corner inside a step costs the methods their order.
     """
     if measure is None:
-        nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
-        measure = f"v({nodes[-1]})"
+        measure = default_readout(circuit)
     tran = circuit.netlist.tran
     stop = tran.stop if t_end is None and tran is not None else t_end
     step = circuit.suggest_dt(solver) if dt is None else dt

@@ -11,8 +11,9 @@ import numpy as np
 
 import learning
 from circuits import Circuit
-from physsim import PhaseState, fastest_decay, fastest_frequency
+from physsim import PhaseState, fastest_decay
 
+from ._analysis import shortest_period
 from ._measured import Measured
 
 _FEWEST_A_PERIOD = 6.0
@@ -156,11 +157,9 @@ def _picked(circuit: Circuit, patterns: tuple[str, ...], where: str) -> np.ndarr
 
 
 def _check_sampling(circuit: Circuit, measured: Measured) -> None:
-    u = jnp.zeros(len(circuit.hamiltonian.input_names))
-    omega = float(fastest_frequency(circuit.hamiltonian, circuit.y0, u)) / circuit.scales.time
-    if not omega:
+    period = shortest_period(circuit)
+    if math.isinf(period):
         return
-    period = 2 * math.pi / omega
     if period < _FEWEST_A_PERIOD * measured.dt:
         raise ValueError(
             f"{measured.path}: one sample every {measured.dt:.4g} s is too coarse for a circuit "

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 import learning
 from physsim.plotting import COLOURS, style
 
+from ._analysis import unit_of
+
 _SHOWN = 600
 
 
@@ -52,10 +54,6 @@ def _free(experiment, found, length: int) -> np.ndarray:
     return np.asarray(run(jnp.log(jnp.asarray(found.factors)), jnp.asarray(found.states[0])))
 
 
-def _unit(quantity: str) -> str:
-    return "A" if quantity.lower().startswith("i") else "V"
-
-
 def _waves(axis, measured, fitted, first) -> None:
     t = 1e3 * measured.times[first:][: min(_SHOWN, len(fitted))]
     for k, name in enumerate(measured.quantities):
@@ -64,7 +62,7 @@ def _waves(axis, measured, fitted, first) -> None:
             t, measured.values[first:][: len(t), k], ".", markersize=2, color=colour, alpha=0.5
         )
         axis.plot(t, fitted[: len(t), k], linewidth=1, color=colour, label=name)
-    units = dict.fromkeys(_unit(name) for name in measured.quantities)
+    units = dict.fromkeys(unit_of(name) for name in measured.quantities)
     axis.set(xlabel="time (ms)", ylabel=f"fit ({', '.join(units)}), dots measured")
     axis.legend()
 
@@ -83,11 +81,11 @@ def _attractor(axis, series, measured) -> None:
     names = measured.quantities
     if series.shape[1] > 1:
         x, y = series[:, 0], series[:, 1]
-        labels = [f"{name} ({_unit(name)})" for name in names[:2]]
+        labels = [f"{name} ({unit_of(name)})" for name in names[:2]]
     else:
         lag = max(1, len(series) // 200)
         x, y = series[:-lag, 0], series[lag:, 0]
-        unit = _unit(names[0])
+        unit = unit_of(names[0])
         labels = [f"{names[0]} ({unit})", f"{names[0]} {lag} samples later ({unit})"]
     axis.plot(x, y, linewidth=0.4, color=COLOURS[0])
     axis.set(xlabel=labels[0], ylabel=labels[1])

@@ -12,7 +12,8 @@ from rich.table import Table
 
 import learning
 
-from ._timescales_target import TOP, AbstractTarget, si
+from ._analysis import si
+from ._timescales_target import TOP, AbstractTarget
 
 _INVISIBLE = 1e-2
 _MOST_GRADIENTS = 48
@@ -36,9 +37,9 @@ class Report:
 
     def period(self, frequency: float) -> str:
         """As it is usually told: 5.03 MHz, but 43 steps."""
-        return (
-            si(frequency, "Hz") if self.target.time_unit == "s" else self.target.time(1 / frequency)
-        )
+        if self.target.time_unit == "s":
+            return si(frequency, "Hz", 3)
+        return self.target.time(1 / frequency)
 
     @property
     def times(self) -> np.ndarray:

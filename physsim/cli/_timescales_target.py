@@ -9,21 +9,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.ticker import EngFormatter
 
 import learning
 from circuits import Circuit, Readout
 from physsim import PhaseState, StormerVerlet, make_drive
 
+from ._analysis import default_readout, si
+
 _SAMPLED = 20
 _PER_DECADE = 8
 TOP = 10
 """Directions are told by so many of the largest singular values."""
-
-
-def si(value: float, unit: str) -> str:
-    """Three digits with an SI prefix: 4.93 us."""
-    return EngFormatter(unit)(float(f"{value:.3g}"))
 
 
 class AbstractTarget(eqx.Module):
@@ -57,7 +53,9 @@ class AbstractTarget(eqx.Module):
     def time(self, value: float) -> str:
         """In words: 4.93 us, or 40 steps."""
         unit = self.time_unit
-        return si(value, unit) if unit == "s" else f"{value:.3g} {unit}{'' if value == 1 else 's'}"
+        if unit == "s":
+            return si(value, unit, 3)
+        return f"{value:.3g} {unit}{'' if value == 1 else 's'}"
 
     def transport(self, lags, windows: int = 8, modes: Any = True) -> learning.Transport:
         """Transport along the run; sensitivities are those of what is read."""
@@ -201,7 +199,4 @@ def _flat(y: PhaseState):
 
 
 def _readout(circuit: Circuit, measure: str | None) -> Readout:
-    if measure is None:
-        nodes = [n for n in circuit.tree.nodes if circuit.tree.reference(n) != n]
-        measure = f"v({nodes[-1]})"
-    return circuit.readout(measure)
+    return circuit.readout(default_readout(circuit) if measure is None else measure)
