@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from physsim.cli._schema import load_toml
 from physsim.cli._timescales_experiment import (
     bundled_experiment,
     claims_of,
-    load_toml,
     read_experiment,
     saturation_notes,
 )

@@ -16,7 +16,7 @@ from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, is_first, join
 from ._main import app
 from ._options import Out, Overwrite
 from ._record import save_record
-from ._schema import unknown
+from ._schema import check_known
 from ._task import METHODS, Task, read_task
 
 
@@ -72,8 +72,7 @@ def learn(
     folder = output_folder(Path(out))
     plan = read_task(task)
     if method is not None:
-        if method not in METHODS:
-            raise unknown("--method: ", method, METHODS, "method")
+        check_known("--method: ", method, METHODS, "method")
         plan = replace(plan, gradient=plan.gradient | {"method": method})
     if seed is not None:
         plan = replace(plan, seed=seed)

@@ -1,8 +1,10 @@
-"""Checking the keys and types of a TOML table."""
+"""TOML files: reading them, and checking the keys and types of their tables."""
 
 import difflib
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 NUMBER = (str, float, int)
@@ -20,6 +22,22 @@ class Key:
     @property
     def expected(self) -> str:
         return " or ".join(t.__name__ for t in self.types)
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """What the file holds; `ValueError` names it."""
+    if not path.is_file():
+        raise ValueError(f"{path}: " + ("is a folder" if path.is_dir() else "no such file"))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from error
+
+
+def check_known(where: str, name: Any, known: Iterable[str], what: str) -> None:
+    """`ValueError` for a name that is none of the known."""
+    if name not in known:
+        raise unknown(where, name, known, what)
 
 
 def unknown(where: str, key: str, known: Iterable[str], what: str = "key") -> ValueError:

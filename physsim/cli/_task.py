@@ -1,7 +1,5 @@
 """The TOML file of `physsim learn`."""
 
-import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from ._files import find_input
 from ._optimiser import OPTIMISERS, SCHEDULES
 from ._options import INTEGRATORS, integrator, quantity
 from ._patterns import PATTERNS
-from ._schema import NUMBER, Key, check_table, unknown
+from ._schema import NUMBER, Key, check_known, check_table, load_toml
 
 _TOP = {
     "netlist": Key((str,)),
@@ -137,12 +135,7 @@ class Task:
 def read_task(path: Path) -> Task:
     """Read and check a task; `ValueError` names the file and key, and the nearest valid one."""
     path = find_input(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: " + ("is a folder" if path.is_dir() else "no such file"))
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from error
+    data = load_toml(path)
     names = [*_TABLES, *_GOALS, "data"]
     top = {key: value for key, value in data.items() if key not in names}
     top = check_table(f"{path}: ", top, _TOP, names)
@@ -185,30 +178,25 @@ def _check(task: Task) -> None:
             "by their logarithm, so 0.01 changes them by up to 1 % at a time"
         )
     if task.run["integrator"]:
-        _known(f"{path}: [run] ", task.run["integrator"], INTEGRATORS, "integrator")
-    _known(f"{path}: [gradient] ", task.gradient["method"], METHODS, "method")
-    _known(f"{path}: [gradient] ", task.gradient["echo"], ECHOES, "echo")
-    _known(f"{path}: [optimiser] ", task.optimiser["method"], OPTIMISERS, "method")
-    _known(f"{path}: [optimiser] ", task.optimiser["schedule"], SCHEDULES, "schedule")
+        check_known(f"{path}: [run] ", task.run["integrator"], INTEGRATORS, "integrator")
+    check_known(f"{path}: [gradient] ", task.gradient["method"], METHODS, "method")
+    check_known(f"{path}: [gradient] ", task.gradient["echo"], ECHOES, "echo")
+    check_known(f"{path}: [optimiser] ", task.optimiser["method"], OPTIMISERS, "method")
+    check_known(f"{path}: [optimiser] ", task.optimiser["schedule"], SCHEDULES, "schedule")
     if task.goal == "target" and not (task.data and not task.target["netlist"]):
         _one_of(f"{path}: [target] ", task.target, "netlist", "csv")
     if task.goal == "response":
         _one_of(f"{path}: [response] ", task.response, "pass", "csv")
     if task.goal == "classes":
-        _known(f"{path}: [classes] ", task.classes["cost"], LOSSES, "cost")
+        check_known(f"{path}: [classes] ", task.classes["cost"], LOSSES, "cost")
         if task.data is None:
             raise ValueError(f"{path}: [classes] needs [data] with labelled samples")
     if task.data is not None:
         _one_of(f"{path}: [data] ", task.data, "pattern", "file")
         if task.data["pattern"]:
-            _known(f"{path}: [data] ", task.data["pattern"], PATTERNS, "pattern")
+            check_known(f"{path}: [data] ", task.data["pattern"], PATTERNS, "pattern")
         if not task.data["validation"] < 1:
             raise ValueError(f"{path}: [data] validation is a share of the samples, below 1")
-
-
-def _known(where: str, name: str, known: Iterable[str], what: str) -> None:
-    if name not in known:
-        raise unknown(where, name, known, what)
 
 
 def _one_of(where: str, table: dict[str, Any], first: str, second: str) -> None:

@@ -10,6 +10,7 @@ from ._files import console, find_input, load_circuit, output_folder, save_figur
 from ._main import app
 from ._options import OptionalIntegrator, Out, integrator, quantity
 from ._record import ENDING
+from ._schema import load_toml
 
 
 @app.command(rich_help_panel="Echo learning")
@@ -71,7 +72,7 @@ def timescales(
     if run := trained_run(target):
         return _RUNS[run.record.kind](run, look, folder)
     if target.suffix == ".toml":
-        from ._timescales_experiment import bundled_experiment, load_toml
+        from ._timescales_experiment import bundled_experiment
 
         path = find_input(target)
         if not path.exists() and path.parent == Path("."):

@@ -1,7 +1,6 @@
 """Experiments of `physsim timescales`: networks in a TOML, what was claimed, what came out."""
 
 import json
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -88,15 +87,6 @@ def read_experiment(path: Path, data: dict[str, Any]) -> Experiment:
     setting = Setting(**network, **training, seeds=top["seeds"], samples=top["samples"])
     return Experiment(path.stem, top["experiment"], top["tasks"], top["networks"],
                       top["lags"], setting, optimisers)  # fmt: skip
-
-
-def load_toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from error
 
 
 def run_experiment(experiment: Experiment, path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ._optimiser import OPTIMISERS, SCHEDULES
-from ._schema import Key, check_table, unknown
+from ._schema import Key, check_known, check_table, load_toml
 
 METHODS = ("BPTT", "RHEL", "ReversibleAdjoint", "fused")
 UNITS = ("linear", "nonlinear")
@@ -187,10 +187,7 @@ def read_config(path: Path) -> TrainConfig:
     if not path.is_file():
         known = ", ".join(bundled_configs())
         raise ValueError(f"{path}: no such file; bundled are {known}")
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from error
+    data = load_toml(path)
     top = {key: value for key, value in data.items() if key not in _TABLES}
     top = check_table(f"{path}: ", top, _TOP, _TABLES)
     tables = {
@@ -214,9 +211,7 @@ def _check(config: TrainConfig) -> None:
         ("training", "schedule", SCHEDULES),
         ("training", "precision", PRECISIONS),
     ):
-        value = getattr(config, table)[key]
-        if value not in known:
-            raise unknown(f"{path}: [{table}] ", value, known, key)
+        check_known(f"{path}: [{table}] ", getattr(config, table)[key], known, key)
     if not config.seeds or any(type(s) is not int or s < 0 for s in config.seeds):
         raise ValueError(f"{path}: seeds must be a list of numbers from 0 on, got {config.seeds}")
     if isinstance(exact := config.gradient["exact_reversal"], str) and exact != "auto":
