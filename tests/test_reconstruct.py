@@ -253,7 +253,7 @@ def run(tmp_path, monkeypatch, capsys, series):
     np.savetxt("s.csv", rows, delimiter=",", header="time,a,b", comments="", fmt="%.12g")
 
     def call(text, *arguments):
-        (tmp_path / "t.toml").write_text(text)
+        (tmp_path / "t.toml").write_text(text, encoding="latin-1")
         monkeypatch.setattr(sys, "argv", ["physsim", "reconstruct", "t.toml", *arguments])
         with pytest.raises(SystemExit) as stopped:
             main()
@@ -278,6 +278,7 @@ def test_command_writes_figures_model_and_plot(run, tmp_path):
     ("text", "message"),
     [
         (TASK.format(kind="shPLRNN", alpha=1.5), "alpha must lie in [0, 1]"),
+        (TASK + "# H\xe9non", "t.toml: not a TOML file"),
         (TASK.format(kind="shPLRNN", alpha='"often"'), 'give a number of 0 to 1, "estimated"'),
         (TASK.format(kind="LSTM", alpha=0.1), "unknown kind 'LSTM'"),
         (TASK.replace("states = 3", "states = 1").format(kind="tanh", alpha=0.1), "1 states can't"),

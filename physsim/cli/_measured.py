@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ._waveform_file import read_columns
+from ._waveform_file import check_varying, find_uneven, read_columns
 
 _HEADER = re.compile(r"\s*(.*?)\s*(?:\[\s*(.*?)\s*\])?\s*")
-_UNIFORM = 1e-3
 _FEWEST = 50
 
 
@@ -70,22 +69,14 @@ def _check_columns(path: Path, values: np.ndarray, quantities: tuple[str, ...]) 
         raise ValueError(f"{path}: a quantity has two columns: {', '.join(quantities)}")
     if len(values) < _FEWEST:
         raise ValueError(f"{path}: {len(values)} samples are too few; measure at least {_FEWEST}")
-    still = np.flatnonzero(np.ptp(values, axis=0) == 0)
-    if still.size:
-        raise ValueError(
-            f"{path}: {quantities[still[0]]} is constant, so it tells nothing: leave the column out"
-        )
+    check_varying(path, values.T, quantities)
 
 
 def _uniform(path: Path, times: np.ndarray, values: np.ndarray, resample: bool):
-    steps = np.diff(times)
-    dt = float(np.median(steps))
-    worst = int(np.argmax(np.abs(steps - dt)))
-    if abs(steps[worst] - dt) <= _UNIFORM * dt:
+    dt, place = find_uneven(path, times, "s")
+    if not place:
         return times, values
-    # The header is line 1.
-    place = f"{path}:{worst + 3}: the step is {steps[worst]:.4g} s where most are {dt:.4g} s"
-    if steps[worst] > 10 * dt:
+    if np.max(np.diff(times)) > 10 * dt:
         raise ValueError(f"{place}: a gap. Cut the file into pieces without gaps")
     if not resample:
         raise ValueError(f"{place}: times must be uniform; --resample interpolates them")

@@ -1,14 +1,11 @@
 """The TOML tasks of `physsim reconstruct`."""
 
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ._schema import NUMBER, Key, check_table, unknown
-from ._waveform_file import read_columns
+from ._schema import NUMBER, Key, check_known, check_table, load_toml
+from ._waveform_file import check_varying, find_uneven, read_columns
 
 _TABLES = ("data", "model", "training")
 _REAL = (float, int)
@@ -71,21 +68,14 @@ class ReconstructionTask:
 
 def read_reconstruction(path: Path) -> ReconstructionTask:
     """Raises `ValueError` that names file, table and key."""
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    text = path.read_text(encoding="utf-8")
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: {error}") from error
+    content = load_toml(path)
     for name in content:
-        if name not in _TABLES:
-            raise unknown(f"{path}: ", name, _TABLES, "table")
+        check_known(f"{path}: ", name, _TABLES, "table")
     tables = [
         check_table(f"{path}: [{name}] ", content.get(name, {}), spec)
         for name, spec in zip(_TABLES, (_DATA, _MODEL, _TRAINING), strict=True)
     ]
-    task = ReconstructionTask(path, *tables, text)
+    task = ReconstructionTask(path, *tables, path.read_text(encoding="utf-8"))
     if sum(bool(task.data[source]) for source in _SOURCES) != 1:
         raise ValueError(
             f"{path}: [data] names either a {', a '.join(_SOURCES[:-1])} or a {_SOURCES[-1]}"
@@ -95,8 +85,7 @@ def read_reconstruction(path: Path) -> ReconstructionTask:
         (task.training, "solver", _SOLVERS),
         (task.model, "start", _STARTS),
     ):
-        if table[key] not in known:
-            raise unknown(f"{path}: {key}: ", table[key], known, "value")
+        check_known(f"{path}: {key}: ", table[key], known, "value")
     return task
 
 
@@ -119,16 +108,14 @@ def _source(task: ReconstructionTask, where: str):
     options = task.data
     sampling = {"dt": options["dt"] or None, "seed": options["seed"]}
     if options["system"]:
-        if options["system"] not in learning.SYSTEMS:
-            raise unknown(where, options["system"], learning.SYSTEMS, "system")
+        check_known(where, options["system"], learning.SYSTEMS, "system")
         system = learning.SYSTEMS[options["system"]]()
         return learning.generate(system, options["samples"], **sampling)
     if options["csv"]:
         return _from_csv(task.path.parent / options["csv"])
     if options["dysts"]:
         return learning.dysts_series(options["dysts"], options["samples"], **sampling)
-    if options["recording"] not in _RECORDINGS:
-        raise unknown(where, options["recording"], _RECORDINGS, "recording")
+    check_known(where, options["recording"], _RECORDINGS, "recording")
     return learning.ecg_series()
 
 
@@ -137,8 +124,7 @@ def _chosen(series, channels: list[str], where: str):
     import learning
 
     for name in channels:
-        if name not in series.labels:
-            raise unknown(where, name, series.labels, "channel")
+        check_known(where, name, series.labels, "channel")
     if not channels:
         return series
     at = [series.labels.index(name) for name in channels]
@@ -150,17 +136,10 @@ def _from_csv(path: Path):
     import learning
 
     times, rows, names = read_columns(path)
-    steps = np.diff(times)
-    dt = float(np.median(steps))
-    worst = int(np.argmax(np.abs(steps - dt)))
-    if abs(steps[worst] - dt) > 1e-3 * dt:
-        raise ValueError(
-            f"{path}:{worst + 3}: the step is {steps[worst]:.4g} where most are {dt:.4g}: times "
-            "must be uniform and without gaps"
-        )
-    still = np.flatnonzero(np.ptp(rows, axis=1) == 0)
-    if still.size:
-        raise ValueError(f"{path}: {names[still[0]]} is constant: leave the column out")
+    dt, uneven = find_uneven(path, times)
+    if uneven:
+        raise ValueError(f"{uneven}: times must be uniform and without gaps")
+    check_varying(path, rows, names)
     return learning.Series(rows.T, dt, tuple(names))
 
 
@@ -175,8 +154,7 @@ def make_reconstruction(task: ReconstructionTask, series):
         return learning.LinearStateSpace.draw(
             channels, options["states"] or 4 * channels, options["hidden"], seed
         )
-    if kind not in learning.NETWORKS:
-        raise unknown(where, kind, [*learning.NETWORKS, "LSSM"], "kind")
+    check_known(where, kind, [*learning.NETWORKS, "LSSM"], "kind")
     try:
         network = learning.NETWORKS[kind](states, options["hidden"], seed)
         if options["start"] == "regression" and kind in _REGRESSED and states >= channels:

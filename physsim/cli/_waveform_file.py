@@ -1,9 +1,12 @@
 """Waveforms and curves from CSV files."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+_UNIFORM = 1e-3
 
 
 def read_waveform(
@@ -51,6 +54,27 @@ def read_columns(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
     if len(table) < 2 or not np.all(np.isfinite(numbers)) or not np.all(np.diff(numbers[:, 0]) > 0):
         raise ValueError(f"{path}: expected two or more rows of finite numbers, times increasing")
     return numbers[:, 0], numbers[:, 1:].T, names
+
+
+def find_uneven(path: Path, times: np.ndarray, unit: str = "") -> tuple[float, str]:
+    """(the step of most of `times`, the place of that which differs most; empty if none does)."""
+    steps = np.diff(times)
+    dt = float(np.median(steps))
+    worst = int(np.argmax(np.abs(steps - dt)))
+    if abs(steps[worst] - dt) <= _UNIFORM * dt:
+        return dt, ""
+    found, most = (f"{x:.4g} {unit}".rstrip() for x in (steps[worst], dt))
+    # The header is line 1.
+    return dt, f"{path}:{worst + 3}: the step is {found} where most are {most}"
+
+
+def check_varying(path: Path, rows: np.ndarray, names: Sequence[str]) -> None:
+    """`ValueError` where one of `rows` [N, T] holds but one value."""
+    still = np.flatnonzero(np.ptp(rows, axis=1) == 0)
+    if still.size:
+        raise ValueError(
+            f"{path}: {names[still[0]]} is constant, so it tells nothing: leave the column out"
+        )
 
 
 def _rows(path: Path) -> list[list[str]]:
