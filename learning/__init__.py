@@ -2,6 +2,7 @@
 
 from ._adjoint import ContinuousAdjoint as ContinuousAdjoint
 from ._bptt import BPTT as BPTT
+from ._cast import cast as cast
 from ._causes import ErrorCurves as ErrorCurves
 from ._causes import error_curves as error_curves
 from ._check import Agreement as Agreement
@@ -62,7 +63,6 @@ from ._hssm import StackFit as StackFit
 from ._hssm import StackShape as StackShape
 from ._hssm import StoredSweep as StoredSweep
 from ._hssm import batch_norm as batch_norm
-from ._hssm import cast as cast
 from ._hssm import fit_stack as fit_stack
 from ._hssm import layer_norm as layer_norm
 from ._hssm import layer_runs as layer_runs

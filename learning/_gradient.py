@@ -96,10 +96,9 @@ class AbstractGradient(eqx.Module):
 def _check_start(problem: Problem) -> None:
     if is_traced(eqx.filter(problem, eqx.is_array)):
         return
-    first = jax.tree.map(lambda x: x[0], problem.rows.inputs)
-    u = problem.drive.at(first, jnp.zeros((), int), 0.0, problem.dt)
     check_finite(problem.H)
-    check_start(problem.H, problem.solver, problem.start(problem.H), u, float(problem.dt))
+    start, u = problem.start(problem.H), problem.first_input()
+    check_start(problem.H, problem.solver, start, u, float(problem.dt))
 
 
 def _checked(value, gradients):

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PyTree
 from physsim import AbstractHamiltonian, AbstractSeparableHamiltonian, PhaseState
 
 from ._echo import echo_solver, make_return
-from ._forward import cost_slope
+from ._forward import cost_slope, largest
 from ._objective import Objective
 from ._outcome import Outcome, Weighted
 from ._problem import Problem
@@ -182,7 +182,7 @@ def _forward(problem: Problem, noise: _Noise) -> _Forward:
 
         c, explicit = eqx.filter_value_and_grad(cost)(problem.H)
         by_state = cost_slope(problem, system, state, k, row)
-        return value + c, add(by_H, explicit), jnp.maximum(nudge, _largest(by_state))
+        return value + c, add(by_H, explicit), jnp.maximum(nudge, largest(by_state))
 
     zero = jnp.zeros((), problem.dt.dtype)
     state, total = _run(problem, noise, read, (zero, zeros(problem.H), zero))
@@ -285,7 +285,3 @@ def _rounded(x, full_scale, bits):
     safe = jnp.where(step > 0, step, 1.0)
     coarse = jnp.clip(jnp.round(x / safe) * safe, -full_scale, full_scale)
     return jnp.where(finite, coarse, x)
-
-
-def _largest(tree):
-    return jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(tree)]))

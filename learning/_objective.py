@@ -53,9 +53,8 @@ class Objective(eqx.Module):
         method.check(self.H, self.solver)
         check_finite(self.H)
         problem = self.problem(self.H, None if samples is None else samples[0])
-        first = jax.tree.map(lambda x: x[0], problem.rows.inputs)
-        u = problem.drive.at(first, jnp.zeros((), int), 0.0, problem.dt)
-        check_start(self.H, self.solver, problem.start(self.H), u, self.dt)
+        start, u = problem.start(self.H), problem.first_input()
+        check_start(self.H, self.solver, start, u, self.dt)
 
     def label(self, sample: Samples | None) -> Any:
         """What the loss of an `Outcome` is told of a run."""

@@ -65,6 +65,11 @@ class Problem(eqx.Module):
         """The initial state, as it depends on the parameters."""
         return check_state(H, _start(self.initial, H))
 
+    def first_input(self) -> Inexact[Array, " m"]:
+        """The input at t = 0."""
+        first = jax.tree.map(lambda x: x[0], self.rows.inputs)
+        return self.drive.at(first, jnp.zeros((), int), 0.0, self.dt)
+
     def scan(
         self,
         step: Callable[..., Any],

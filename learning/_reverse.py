@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from ._gradient import Gradients
 from ._problem import Problem, Row
+from ._shares import Shares
 
 
 class Stepper(NamedTuple):
@@ -48,5 +49,5 @@ def reverse_mode(problem: Problem, stepper: Stepper) -> tuple[Float[Array, ""], 
     arguments = (problem.H, y0, problem.drive, problem.rows.inputs, problem.dt)
     value, (params, by_y0, drive, held, dt) = run(arguments)
     (from_start,) = pull_start(by_y0)
-    inputs = held if held is not None else getattr(drive, "function", None)
+    inputs = Shares(params, None, drive, held, dt).inputs()
     return value, Gradients(eqx.apply_updates(params, from_start), by_y0, inputs, dt)

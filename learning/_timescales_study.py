@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ._cast import cast
 from ._gates import (
     AbstractGatedRNN,
     leaky_rnn,
@@ -91,8 +92,7 @@ def _seed_of(training: Training, seed: int) -> Training:
     """One seed's, the model in float64."""
     arrays, rest = eqx.partition(training, eqx.is_array)
     own = eqx.combine(jax.tree.map(lambda x: x[seed], arrays), rest)
-    wide = jax.tree.map(lambda x: x.astype(float) if eqx.is_inexact_array(x) else x, own.model)
-    return eqx.tree_at(lambda t: t.model, own, wide)
+    return eqx.tree_at(lambda t: t.model, own, cast(own.model, float))
 
 
 def rates_by_lag(
@@ -186,8 +186,7 @@ def _unevenness(trained: Training, draw, setting, optimiser, lags, seed) -> dict
     us, ys = _sequences(draw, setting, model, seed, setting.samples)
     gradients = sample_gradients(model, us, ys)
     weights = eqx.filter(model, eqx.is_inexact_array)
-    state = jax.tree.map(lambda x: x.astype(float) if eqx.is_inexact_array(x) else x, trained.state)
-    moves = _directions(optimiser, state, gradients, weights)
+    moves = _directions(optimiser, cast(trained.state, float), gradients, weights)
     states = run_map(model.cell, jnp.zeros(setting.units), us[0])
     carried = transport(model.cell, states, us[0], lags, modes=False).anisotropy()
     median = lambda x: np.median(np.asarray(x), axis=1).tolist()  # noqa: E731

@@ -31,7 +31,6 @@ from ._recurrence import run_core as run_core
 from ._stack import Reading as Reading
 from ._stack import Stack as Stack
 from ._stack import StackShape as StackShape
-from ._stack import cast as cast
 from ._stack import make_stack as make_stack
 from ._stack import mean_pooling as mean_pooling
 from ._stack import subsampling as subsampling

@@ -1,7 +1,7 @@
 """A stack of blocks between an encoder and a decoder."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -13,8 +13,6 @@ from physsim import AbstractSolver, PhaseState, StormerVerlet
 from ._block import Block, Keep, make_block, make_projection
 from ._norm import AbstractNorm, layer_norm
 from ._unit import AbstractHRU, Projection
-
-Tree = TypeVar("Tree")
 
 
 class Reading(NamedTuple):
@@ -139,8 +137,3 @@ def make_stack(
         StormerVerlet() if solver is None else solver,
         dropout,
     )
-
-
-def cast(tree: Tree, dtype: Any) -> Tree:
-    """A stack, or any tree of arrays, in another precision."""
-    return jax.tree.map(lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x, tree)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from .._gtf import TeacherForced
-from .._parallel import Sequential, solve
+from .._parallel import Sequential, previous, solve
 
 
 @final
@@ -40,8 +40,7 @@ class GreyBox(eqx.Module):
         forced = TeacherForced(model, observation, alpha)
         xs = (self.inputs, self.data[:-1])
         zs = solve(forced, z0, xs, solver=Sequential(), throw=False).zs
-        before = jnp.concatenate([z0[None], zs[:-1]])
-        return jax.vmap(observation)(zs) - self.data[1:], before
+        return jax.vmap(observation)(zs) - self.data[1:], previous(z0, zs)
 
     def free(self, logs, z0, inputs, data) -> Array:
         """Residuals [W, N] of a free run over a window, whose first row is that of `z0`."""

@@ -23,4 +23,6 @@ from ._trajectory import AbstractTrajectorySolver as AbstractTrajectorySolver
 from ._trajectory import ConvergenceError as ConvergenceError
 from ._trajectory import Status as Status
 from ._trajectory import Trajectory as Trajectory
+from ._trajectory import finite_status as finite_status
+from ._trajectory import previous as previous
 from ._windows import Windowed as Windowed

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ._affine import AbstractAffineScan, SequentialScan
+from ._trajectory import previous
 
 
 @final
@@ -59,8 +60,7 @@ def _backward(blocks, kept, g):
         back = back.with_values(jnp.flip(back.values[1:], 0))
     found = BlockedScan(blocks)(back, jnp.flip(g[:-1], 0), g[-1])
     lambdas = jnp.concatenate([jnp.flip(found, 0), g[-1:]])
-    before = jnp.concatenate([z0[None], zs[:-1]])
-    slope, to_states = jax.vjp(A.times, A.values, before)[1](lambdas)
+    slope, to_states = jax.vjp(A.times, A.values, previous(z0, zs))[1](lambdas)
     return A.with_values(slope), lambdas, to_states[0]
 
 

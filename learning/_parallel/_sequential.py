@@ -4,10 +4,9 @@ from typing import final
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 
 from ._affine import AbstractAffineScan, SequentialScan
-from ._trajectory import AbstractTrajectorySolver, Status, Trajectory
+from ._trajectory import AbstractTrajectorySolver, Trajectory, finite_status
 
 
 @final
@@ -69,6 +68,4 @@ def _stepped(F, z0, xs, num_steps, unroll):
         return z, z
 
     zs = jax.lax.scan(one, z0, xs, length=num_steps, unroll=unroll)[1]
-    finite = jnp.all(jnp.isfinite(jax.lax.stop_gradient(zs)))
-    miss = jnp.where(finite, jnp.zeros((), zs.dtype), jnp.asarray(jnp.inf, zs.dtype))
-    return Trajectory(zs, Status(finite, jnp.ones((), int), miss, miss))
+    return Trajectory(zs, finite_status(zs))

@@ -74,6 +74,13 @@ def previous(z0: Inexact[Array, " D"], zs: Inexact[Array, "T D"]) -> Inexact[Arr
     return jnp.concatenate([z0[None], zs[:-1]])
 
 
+def finite_status(zs: Inexact[Array, "T D"]) -> Status:
+    """That of a trajectory found without iterations."""
+    fine = jnp.all(jnp.isfinite(jax.lax.stop_gradient(zs)))
+    miss = jnp.where(fine, 0.0, jnp.inf).astype(zs.real.dtype)
+    return Status(fine, jnp.ones((), int), miss, miss)
+
+
 def largest(x: Inexact[Array, "..."]) -> Inexact[Array, ""]:
     """max |x|, infinite where an entry is not a number: a maximum over NaN reads as small."""
     size = jnp.abs(x)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Inexact
 
 from .._gtf import AbstractObservation, IdentityObservation, MaskedObservation, forced_run
-from .._parallel import AbstractTrajectorySolver, Status, Trajectory
+from .._parallel import AbstractTrajectorySolver, Trajectory
 
 
 class AbstractReconstruction(eqx.Module):
@@ -69,10 +69,3 @@ class ForcedModel(AbstractReconstruction):
     @property
     def model(self):
         return self.dynamics
-
-
-def finite_status(zs: Inexact[Array, "T M"]) -> Status:
-    """That of a trajectory found without iterations."""
-    fine = jnp.all(jnp.isfinite(jax.lax.stop_gradient(zs)))
-    miss = jnp.where(fine, 0.0, jnp.inf).astype(zs.real.dtype)
-    return Status(fine, jnp.ones((), int), miss, miss)

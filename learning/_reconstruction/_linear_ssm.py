@@ -8,8 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._parallel import AbstractAffineScan, AssociativeScan, BlockedScan, Diagonal, Trajectory
-from ._forced_model import AbstractReconstruction, finite_status
+from .._parallel import (
+    AbstractAffineScan,
+    AssociativeScan,
+    BlockedScan,
+    Diagonal,
+    Trajectory,
+    finite_status,
+)
+from ._forced_model import AbstractReconstruction
 from ._networks import ShallowTanhRNN
 
 
