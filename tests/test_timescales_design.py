@@ -8,10 +8,9 @@ import pytest
 
 import circuits
 import physsim
-from physsim.cli._learn import train
 from physsim.cli._task import read_task
-from physsim.cli._timescales_report import time_constants
 from physsim.cli._timescales_target import circuit_target
+from physsim.cli._training import Trainer
 
 DELAY, STEP = 40, 1e-3
 
@@ -112,7 +111,8 @@ learning_rate = 0.02
 def test_training_helps_once_the_circuit_is_rescaled_as_advised(tmp_path):
     before = LINE.format(c="1n")
     target = circuit_target(circuits.loads(before), "v(out)")
-    factor = 40e-6 / time_constants(target).max()
+    modes = target.transport([1], windows=1).modes
+    factor = 40e-6 / (modes.time_constants() * target.dt).max()
     assert 5 < factor < 12
     texts = {"before": before, "after": LINE.format(c=f"{factor}n"), "wanted": WANTED}
     for name, text in texts.items():
@@ -120,7 +120,7 @@ def test_training_helps_once_the_circuit_is_rescaled_as_advised(tmp_path):
     losses = {}
     for name in ("before", "after"):
         (tmp_path / f"{name}.toml").write_text(TASK.format(name=name))
-        losses[name] = train(read_task(tmp_path / f"{name}.toml")).fit
+        losses[name] = Trainer(read_task(tmp_path / f"{name}.toml")).run().fit
     print(
         f"R C times {factor:.3f}: "
         + ", ".join(f"{name} {fit.losses[0]:.3e} -> {fit.best:.3e}" for name, fit in losses.items())

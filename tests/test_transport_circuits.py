@@ -1,6 +1,8 @@
 """Transport along runs of circuits: oscillators in the metric of energy, RC sections and
 voltage-controlled conductances as what leaky and gated networks are made of."""
 
+import dataclasses
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -154,7 +156,7 @@ def test_what_tau_does_at_a_lag_is_most_where_tau_is_the_lag():
     target = circuit_target(rc(lag * dt, 0.1), "v(out)", dt=dt)
     found = []
     for tau in taus:
-        other = target.with_circuit(rc(tau, 0.1).with_hamiltonian(scaled(target.circuit, tau)))
+        other = with_resistance(target, tau)
         result = other.transport([lag], windows=1, modes=False)
         by_name = dict(zip(other.names, other.sensitivity(result)[0], strict=True))
         np.testing.assert_allclose(
@@ -169,11 +171,16 @@ def test_what_tau_does_at_a_lag_is_most_where_tau_is_the_lag():
     assert abs(best / (lag * dt) - 1) < 0.05
 
 
-def scaled(circuit, tau):
-    """The same units, another resistance."""
-    H = circuit.hamiltonian
-    factor = tau / (circuit.values()["R1.R"] * circuit.values()["C1.C"])
-    return eqx.tree_at(lambda H: H.link_resistance, H, H.link_resistance * factor)
+def with_resistance(target, tau):
+    """The same steps and units, another resistance, and the run from its own start."""
+    H, values = target.circuit.hamiltonian, target.circuit.values()
+    factor = tau / (values["R1.R"] * values["C1.C"])
+    H = eqx.tree_at(lambda H: H.link_resistance, H, H.link_resistance * factor)
+    circuit = rc(tau, 0.1).with_hamiltonian(H)
+    F = eqx.tree_at(lambda F: F.H, target.F, H)
+    start = F.basis.T @ jnp.concatenate([circuit.y0.q, circuit.y0.p])
+    states = learning.run_map(F, start, target.inputs)
+    return dataclasses.replace(target, circuit=circuit, F=F, states=states)
 
 
 def test_without_an_end_or_with_too_many_steps_there_is_no_run():

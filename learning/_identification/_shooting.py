@@ -74,8 +74,8 @@ class Shooting:
             size, total, residuals = taken
             logs, starts = logs + size * step, starts + size * moves
             converged = bool(np.max(np.abs(step)) < tolerance)
-        if table is None or np.isfinite(total):
-            table = self._step(logs, starts, residuals)[2] if np.isfinite(total) else table
+        if np.isfinite(total):
+            table = self._step(logs, starts, residuals)[2]
         return Shot(logs, starts, residuals, table, converged, iteration)
 
     def _line(self, logs, starts, step, moves, total):

@@ -103,13 +103,6 @@ def _train_all(
     return results
 
 
-def train(task: Task):
-    """Run a task once, without files; returns a `Trained`."""
-    from ._training import Trainer
-
-    return Trainer(task).run()
-
-
 def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
     """Print the values, write figures, the loss history and the plot; returns the figures."""
     from ._pictures import training_picture

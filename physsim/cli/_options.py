@@ -11,13 +11,6 @@ Out = Annotated[str, typer.Option("--out", "-o", help="Folder for results.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace another training's results in that folder.")
 ]
-Integrator = Annotated[
-    str,
-    typer.Option(
-        "--integrator",
-        help="StormerVerlet (order 2), Yoshida4 (4), SRKN11b (6), ...",
-    ),
-]
 OptionalIntegrator = Annotated[
     str | None,
     typer.Option("--integrator", help="StormerVerlet, SRKN11b, ... Default: the one that suits."),

@@ -156,12 +156,6 @@ def _grouped(names: list[str], sensitivity: np.ndarray) -> tuple[list[str], np.n
     return kept, np.sqrt(squares.T)
 
 
-def time_constants(target: AbstractTarget) -> np.ndarray:
-    """Of the modes of the run's mean Jacobian, in s; empty where there is no full set of them."""
-    modes = _modes(target)
-    return modes.time_constants() * target.dt if modes else np.zeros(0)
-
-
 def _modes(target: AbstractTarget):
     """The modes of the mean Jacobian; False where it has no full set of them."""
     from learning._transport import mean_jacobian

@@ -2,7 +2,6 @@
 
 import math
 from abc import abstractmethod
-from dataclasses import replace
 from typing import Any, final
 
 import equinox as eqx
@@ -110,14 +109,6 @@ class CircuitTarget(AbstractTarget):
         """Of the read-out (V or A)."""
         H, u = self.circuit.hamiltonian, _inputs_at_start(self.circuit)
         return _each_slope(self.readout, H, self.F.basis, u, self.states)
-
-    def with_circuit(self, circuit: Circuit) -> "CircuitTarget":
-        """The run of the same circuit with other values: same steps, from its own start."""
-        F = eqx.tree_at(lambda F: F.H, self.F, circuit.hamiltonian)
-        assert F.basis is not None
-        start = F.basis.T @ _flat(circuit.y0)
-        states = learning.run_map(F, start, self.inputs)
-        return replace(self, circuit=circuit, F=F, states=states)
 
 
 @eqx.filter_jit
