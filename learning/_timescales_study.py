@@ -7,7 +7,7 @@ Source of the experiments: Livi, arXiv:2508.12121.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -43,6 +43,7 @@ _SEQUENCES = 2
 _NEGLIGIBLE = 1e-8
 
 
+@final
 @dataclass(frozen=True)
 class Setting:
     """What all networks of an experiment share."""

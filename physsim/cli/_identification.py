@@ -39,6 +39,7 @@ class Unknowns(eqx.Module):
         return jax.tree.unflatten(self.structure, shaped)
 
 
+@final
 @dataclass(frozen=True)
 class Experiment:
     """What `learning.identify` needs, and how to come back to SI."""

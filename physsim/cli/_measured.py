@@ -4,6 +4,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
 import numpy as np
 
@@ -13,6 +14,7 @@ _HEADER = re.compile(r"\s*(.*?)\s*(?:\[\s*(.*?)\s*\])?\s*")
 _FEWEST = 50
 
 
+@final
 @dataclass(frozen=True)
 class Measured:
     """Waveforms in SI at equal distances `dt` from `start` (s)."""

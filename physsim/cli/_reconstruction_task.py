@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from ._schema import NUMBER, Key, check_known, check_table, load_toml
 from ._waveform_file import check_varying, find_uneven, read_columns
@@ -50,6 +50,7 @@ _OPTIMISERS = ("radam", "adam")
 _SOLVERS = ("default", "Sequential", "Hybrid", "DEER", "Windowed")
 
 
+@final
 @dataclass(frozen=True)
 class ReconstructionTask:
     """The checked content of a file; `text` is all of it."""

@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -22,6 +22,7 @@ _BOLTZMANN = 1.380649e-23
 EPSILONS = np.logspace(-4, 0, 9)
 
 
+@final
 @dataclass(frozen=True)
 class Plan:
     """A planned machine in SI, and how much is to be computed."""
@@ -63,6 +64,7 @@ class Units(NamedTuple):
     """The mean energy of a momentum in the run, dimensionless, over the run's time."""
 
 
+@final
 @dataclass(frozen=True)
 class Study:
     """Everything that was found."""

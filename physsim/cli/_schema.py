@@ -5,12 +5,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 NUMBER = (str, float, int)
 """A quantity: a number in SI, or text with a SPICE suffix."""
 
 
+@final
 @dataclass(frozen=True)
 class Key:
     """A key of a table: what it may hold, its default (None: must be given), its smallest value."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from ._files import find_input
 from ._optimiser import OPTIMISERS, SCHEDULES
@@ -81,6 +81,7 @@ _DATA = {
 }
 
 
+@final
 @dataclass(frozen=True)
 class Task:
     """A checked learning task; relative paths are the task file's."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, final
 
 import typer
 
@@ -84,6 +84,7 @@ def timescales(
     _circuit(load_circuit(target), look, folder / target.stem)
 
 
+@final
 @dataclass(frozen=True)
 class _Look:
     """What the options ask for; None where they say nothing."""

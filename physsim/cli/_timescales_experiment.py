@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import optax
@@ -43,6 +43,7 @@ _OPTIMISER = {"method": Key((str,)), "learning_rate": Key((float,))}
 STUDIES = {"effective rates": rates_by_lag, "anisotropy": anisotropy_by_kind}
 
 
+@final
 @dataclass(frozen=True)
 class Experiment:
     """A checked TOML."""
@@ -107,6 +108,7 @@ def run_experiment(experiment: Experiment, path: Path) -> dict[str, Any]:
     return results
 
 
+@final
 @dataclass(frozen=True)
 class Claim:
     """A claim, what was measured, and whether that bears it out."""

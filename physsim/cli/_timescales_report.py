@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -20,6 +20,7 @@ _MOST_GRADIENTS = 48
 _FAINT = 1e-6
 
 
+@final
 @dataclass(frozen=True)
 class Report:
     """All there is to show of a run; arrays over lags come first."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from ._optimiser import OPTIMISERS, SCHEDULES
 from ._schema import Key, check_known, check_table, load_toml
@@ -64,6 +64,7 @@ _BITS = {"float32": 17, "float64": 36}
 """Of the grid of exact reversal: states may reach 128 and 131072."""
 
 
+@final
 @dataclass(frozen=True)
 class TrainConfig:
     """A checked configuration; relative paths are the file's."""

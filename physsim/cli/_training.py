@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ._task import Task
 from ._values import choose_values, spread_values
 
 
+@final
 @dataclass(frozen=True)
 class Trained:
     """A task's result: the fit, and the circuits before and after."""
@@ -44,6 +45,7 @@ class Trained:
         }
 
 
+@final
 @dataclass(frozen=True)
 class Run:
     """One training of a task: its seed, and where it keeps its state."""
@@ -58,6 +60,7 @@ class Run:
         return self.folder / f"{self.stem}{ending}"
 
 
+@final
 class Trainer:
     """A task made ready: parts that several runs share, so that each is compiled once."""
 
