@@ -9,7 +9,7 @@ import typer
 
 from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Out, integrator, quantity
+from ._options import Out, integrator, seconds
 from ._record import save_record
 
 _EXACT = ("ReversibleAdjoint", "BPTT", "ContinuousAdjoint")
@@ -73,8 +73,8 @@ def check(
             netlist,
             measure,
             integrator_name,
-            quantity(t_end, "--t-end"),
-            quantity(dt, "--dt"),
+            seconds(t_end, "--t-end"),
+            seconds(dt, "--dt"),
         )
     if recipe or ngspice:
         _in_ngspice(checked, netlist.stem, folder, epsilon, ngspice, recipe)

@@ -9,7 +9,7 @@ import typer
 
 from ._files import console, load_circuit, output_folder
 from ._main import app
-from ._options import Netlist, Out, choose, quantity
+from ._options import Netlist, Out, choose, seconds
 
 
 class Format(StrEnum):
@@ -54,7 +54,7 @@ def export(
     """
     chosen = choose(format, {f.value: f for f in Format}, "format")
     folder = output_folder(Path(out))
-    stop, step = quantity(t_end, "--t-end"), quantity(dt, "--dt")
+    stop, step = seconds(t_end, "--t-end"), seconds(dt, "--dt")
     circuit = load_circuit(netlist)
     stem = folder / netlist.stem
     if chosen in _OF_RUNS:

@@ -14,7 +14,7 @@ from ._curves import Axis, Curves, Trace
 from ._data import make_samples
 from ._experiment import Experiment, make_experiment
 from ._files import load_circuit
-from ._options import quantity
+from ._options import seconds
 from ._response import response_cost, waves
 from ._task import Task
 from ._waveform_file import read_waveform
@@ -135,7 +135,7 @@ class ClassesGoal(AbstractGoal):
             raise ValueError(f"{task.path}: [classes] readouts must be all v(...) or all i(...)")
         experiment = _experiment(task, circuit, str(options["readouts"][0]))
         times = np.asarray(experiment.times)
-        start = options["start"] and quantity(str(options["start"]), "[classes] start")
+        start = options["start"] and seconds(str(options["start"]), "[classes] start")
         window = (times > start).astype(float)
         if not window.any():
             raise ValueError(f"{task.path}: [classes] start is after the end of the run")

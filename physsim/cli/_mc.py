@@ -15,7 +15,7 @@ from ._analysis import save_csv, si
 from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_circuit, is_first, join
 from ._main import app
-from ._options import Netlist, OptionalIntegrator, Out, integrator, quantity
+from ._options import Netlist, OptionalIntegrator, Out, integrator, seconds
 from ._waveform_figures import HELP, parse_figure
 
 _LEVEL = 0.95
@@ -78,7 +78,7 @@ def mc(
     found = circuits.monte_carlo(
         circuit, wanted.quantities, wanted.measure,
         samples=samples, seed=seed, tolerances=given, limits=limits,
-        t_end=quantity(t_end, "--t-end"), dt=quantity(dt, "--dt"),
+        t_end=seconds(t_end, "--t-end"), dt=seconds(dt, "--dt"),
         solver=None if integrator_name is None else integrator(integrator_name),
         mesh=mesh, progress=True,
     )  # fmt: skip

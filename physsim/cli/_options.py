@@ -44,10 +44,10 @@ INTEGRATORS = (
 
 
 @overload
-def quantity(text: str, what: str) -> float: ...
+def seconds(text: str, what: str) -> float: ...
 @overload
-def quantity(text: None, what: str) -> None: ...
-def quantity(text: str | None, what: str) -> float | None:
+def seconds(text: None, what: str) -> None: ...
+def seconds(text: str | None, what: str) -> float | None:
     """A positive time in s, with an optional SPICE suffix, such as `2.5u` or `10ns`."""
     from circuits import parse_number
 

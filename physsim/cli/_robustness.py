@@ -7,7 +7,7 @@ import typer
 
 from ._files import console, find_input, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Out, quantity
+from ._options import Out, seconds
 
 
 @app.command(rich_help_panel="Echo learning")
@@ -64,8 +64,8 @@ def robustness(
 
     plan = Plan(
         quality=quality, temperature=temperature, drift=drift, mismatch=mismatch,
-        flip_gain=flip_gain, flip_delay=quantity(flip_delay, "--flip-delay") or 0.0,
-        flip_jitter=quantity(flip_jitter, "--flip-jitter") or 0.0, readout_noise=readout_noise,
+        flip_gain=flip_gain, flip_delay=seconds(flip_delay, "--flip-delay") or 0.0,
+        flip_jitter=seconds(flip_jitter, "--flip-jitter") or 0.0, readout_noise=readout_noise,
         adc_bits=adc_bits, dac_bits=dac_bits, seeds=seeds, samples=samples, updates=updates,
     )  # fmt: skip
     folder, stem = output_folder(Path(out)), find_input(task).stem

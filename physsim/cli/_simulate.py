@@ -8,7 +8,7 @@ import typer
 
 from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Netlist, OptionalIntegrator, Out, integrator, quantity
+from ._options import Netlist, OptionalIntegrator, Out, integrator, seconds
 from ._record import save_record
 
 
@@ -43,8 +43,8 @@ def simulate(
         circuit.readout(f"v({name})")
     solver = None if integrator_name is None else integrator(integrator_name)
     result = circuit.simulate(
-        quantity(t_end, "--t-end"),
-        quantity(dt, "--dt"),
+        seconds(t_end, "--t-end"),
+        seconds(dt, "--dt"),
         solver=solver,
         save_every=save_every,
         seed=seed,

@@ -16,7 +16,7 @@ from ._analysis import VALUE_UNITS, quantities, save_csv, si, unit_of, value_uni
 from ._files import console, load_circuit, output_folder, save_figure
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_circuit, is_first, join
 from ._main import app
-from ._options import Measure, Netlist, Node, OptionalIntegrator, Out, integrator, quantity
+from ._options import Measure, Netlist, Node, OptionalIntegrator, Out, integrator, seconds
 from ._waveform_figures import HELP, parse_figure
 
 _LEGEND = 8
@@ -67,7 +67,7 @@ def sweep(
     count = len(next(iter(columns.values())))
     waves = circuits.sweep(
         circuit, columns, names,
-        t_end=quantity(t_end, "--t-end"), dt=quantity(dt, "--dt"),
+        t_end=seconds(t_end, "--t-end"), dt=seconds(dt, "--dt"),
         solver=None if integrator_name is None else integrator(integrator_name),
         mesh=mesh, progress=True,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import typer
 
 from ._files import console, output_folder
 from ._main import app
-from ._options import Out, quantity
+from ._options import Out, seconds
 from ._train import restored
 from ._train_config import TrainConfig, read_config
 
@@ -42,7 +42,7 @@ def tanks(
     """
     from ._tank_deck import tank_netlist
 
-    tau = quantity(sample, "--sample")
+    tau = seconds(sample, "--sample")
     plan, seed = _trained_as(read_config(config), run)
     splits = plan.splits(seed)
     if series > len(splits.test):

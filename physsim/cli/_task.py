@@ -6,7 +6,7 @@ from typing import Any, final
 
 from ._files import find_input
 from ._optimiser import OPTIMISERS, SCHEDULES
-from ._options import INTEGRATORS, integrator, quantity
+from ._options import INTEGRATORS, integrator, seconds
 from ._patterns import PATTERNS
 from ._schema import NUMBER, Key, check_known, check_table, load_toml
 
@@ -126,7 +126,7 @@ class Task:
     def time(self, key: str) -> float | None:
         """`t_end` or `dt` in s."""
         value = self.run[key]
-        return quantity(str(value), f"{self.path}: run.{key}") if value != "" else None
+        return seconds(str(value), f"{self.path}: run.{key}") if value != "" else None
 
     def file(self, name: str) -> Path:
         """A file named in the task."""

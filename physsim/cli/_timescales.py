@@ -8,7 +8,7 @@ import typer
 
 from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
-from ._options import OptionalIntegrator, Out, integrator, quantity
+from ._options import OptionalIntegrator, Out, integrator, seconds
 from ._record import ENDING
 from ._schema import load_toml
 
@@ -64,8 +64,8 @@ def timescales(
     """
     folder = output_folder(Path(out))
     solver = None if integrator_name is None else integrator(integrator_name)
-    span = (quantity(t_end, "--t-end"), quantity(dt, "--dt"))
-    look = _Look(measure, quantity(lag, "--lag"), *span, solver, windows)
+    span = (seconds(t_end, "--t-end"), seconds(dt, "--dt"))
+    look = _Look(measure, seconds(lag, "--lag"), *span, solver, windows)
 
     from ._timescales_run import trained_run
 
