@@ -44,6 +44,7 @@ class GradientReport:
     seconds: dict[str, float]
     agreements: tuple[Agreement, ...]
     names: tuple[str, ...]
+    methods: dict[str, AbstractGradient]
     failed: dict[str, str]
     """Methods without a gradient, and why: echoes that lose their way."""
 
@@ -60,7 +61,7 @@ class GradientReport:
         continuous: float = 1e-2,
         corners: bool = False,
     ) -> list[str]:
-        """Methods whose relative error exceeds the tolerance.
+        """Methods whose relative error exceeds the tolerance of their type.
 
         `continuous` is for the adjoint of the differential equation, which differs from the
         others by the integrator's own error; `echo` for RHEL, by the size of its nudges;
@@ -68,11 +69,14 @@ class GradientReport:
         adjoint's derivative by dt is left out: where a corner meets a stage the run has a kink
         in dt, and elsewhere its derivative converges with the first power of dt alone.
         """
-        apart = {"ContinuousAdjoint": ("dt",)} if corners else {}
-        own = {"ContinuousAdjoint": continuous, "RHEL": echo}
-        limits = {m: own.get(m, exact) for m in self.gradients}
-        others = [m for m in self.gradients if m != self.reference]
-        return [m for m in others if self.worst(m, apart.get(m, ())) > limits[m]]
+        apart: dict[type, tuple[str, ...]] = {ContinuousAdjoint: ("dt",)} if corners else {}
+        limits: dict[type, float] = {ContinuousAdjoint: continuous, RHEL: echo}
+        kinds = {m: type(self.methods[m]) for m in self.gradients if m != self.reference}
+        return [
+            name
+            for name, kind in kinds.items()
+            if self.worst(name, apart.get(kind, ())) > limits.get(kind, exact)
+        ]
 
     def components(self, units: Any = None) -> dict[str, np.ndarray]:
         """The derivative by each parameter, a flat array a method; by `units` of each (SI)."""
@@ -160,7 +164,9 @@ def compare_gradients(
         for name, gradient in gradients.items()
         for group, x in _groups(gradient, names).items()
     )
-    return GradientReport(reference, values, gradients, seconds, agreements, names, failed)
+    return GradientReport(
+        reference, values, gradients, seconds, agreements, names, dict(methods), failed
+    )
 
 
 def _flatten(tree) -> np.ndarray:

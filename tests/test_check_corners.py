@@ -46,7 +46,10 @@ def test_all_other_methods_are_judged_by_every_row(report):
     own = [a for a in report.agreements if a.method == "ContinuousAdjoint"]
     exact = tuple(dataclasses.replace(a, method="ReversibleAdjoint") for a in own)
     gradients = report.gradients | {"ReversibleAdjoint": report.gradients["BPTT"]}
-    other = dataclasses.replace(report, gradients=gradients, agreements=(*own, *exact))
+    methods = report.methods | {"ReversibleAdjoint": learning.ReversibleAdjoint()}
+    other = dataclasses.replace(
+        report, gradients=gradients, methods=methods, agreements=(*own, *exact)
+    )
     assert other.disagreeing(corners=True) == ["ReversibleAdjoint"]
 
 
