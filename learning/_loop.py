@@ -17,6 +17,7 @@ from ._bptt import BPTT
 from ._domain import from_free
 from ._gradient import AbstractGradient
 from ._objective import Objective, batch_index
+from ._optax import move
 from ._samples import AnySamples, Samples, SharedSamples
 from ._state import TrainState, Update
 from ._way_back import reason
@@ -147,11 +148,9 @@ def _update(objective: Objective, method, optimiser, z, memory, batch):
     """(next z, next memory, loss, its slope, the values that z stands for)."""
     loss, slope = objective.slope(method, z, batch)
     value_fn = objective.differentiable(method, batch)
-    # optax mixes dtypes where JAX's strict promotion is on.
-    with jax.numpy_dtype_promotion("standard"):
-        step, memory = optimiser.update(slope, memory, z, value=loss, grad=slope, value_fn=value_fn)
     values = from_free(z, objective.domain.lower, objective.domain.upper)
-    return z + step.astype(z.dtype), memory, loss, slope, values
+    z, memory = move(optimiser, slope, memory, z, value=loss, grad=slope, value_fn=value_fn)
+    return z, memory, loss, slope, values
 
 
 @eqx.filter_jit

@@ -19,6 +19,7 @@ from ._bptt import BPTT
 from ._imperfect_echo import EchoErrors, imperfect_slope, mass_root
 from ._leaky import Leaky
 from ._objective import Objective
+from ._optax import begin, move
 from ._refusal import check_method, find_parity
 from ._samples import Samples
 
@@ -189,14 +190,10 @@ def _reached(machines: Machines, errors: EchoErrors, key, optimiser, updates, ex
 
         def update(carry, k):
             z, memory = carry
-            # optax mixes dtypes where JAX's strict promotion is on.
-            with jax.numpy_dtype_promotion("standard"):
-                step, memory = optimiser.update(slope_at(z, k), memory, z)
-            return (z + step.astype(z.dtype), memory), None
+            return move(optimiser, slope_at(z, k), memory, z), None
 
-        with jax.numpy_dtype_promotion("standard"):
-            memory = optimiser.init(start)
-        (z, _), _ = jax.lax.scan(update, (start, memory), jnp.arange(updates))
+        first = (start, begin(optimiser, start))
+        (z, _), _ = jax.lax.scan(update, first, jnp.arange(updates))
         return objective.value(z, machines.samples)
 
     return jax.vmap(machine)(errors)

@@ -3,9 +3,10 @@
 from typing import NamedTuple, final
 
 import equinox as eqx
-import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from ._optax import begin
 
 
 @final
@@ -60,10 +61,8 @@ class TrainState(eqx.Module):
 
 def start_state(z: Float[Array, " P"], optimiser) -> TrainState:
     """The state before the first update."""
-    with jax.numpy_dtype_promotion("standard"):
-        memory = optimiser.init(z)
     return TrainState(
-        z, memory, z,
+        z, begin(optimiser, z), z,
         best=np.asarray(np.inf), stale=np.asarray(0), losses=np.zeros(0), judged=np.zeros((0, 2)),
         seconds=np.asarray(0.0), finished=np.asarray(False),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Float
 
 from ._gates import AbstractGatedRNN, LeakyRNN
+from ._optax import begin, move
 from ._timescales_tasks import Draw
 
 
@@ -49,6 +50,7 @@ class Training(eqx.Module):
     losses: Float[Array, " iterations"]
 
 
+@eqx.filter_jit
 def train(
     model: SequenceModel,
     draw: Draw,
@@ -60,13 +62,6 @@ def train(
     batch: int,
 ) -> Training:
     """Mean square error on fresh samples, `batch` an iteration."""
-    # Optimisers count updates with integers and mix them with floats.
-    with jax.numpy_dtype_promotion("standard"):
-        return _train(model, draw, optimiser, key, steps, iterations, batch)
-
-
-@eqx.filter_jit
-def _train(model, draw, optimiser, key, steps, iterations, batch):
     weights, fixed = trained_part(model)
     slope = jax.value_and_grad(lambda w, us, ys: _loss(eqx.combine(w, fixed), us, ys))
 
@@ -74,11 +69,10 @@ def _train(model, draw, optimiser, key, steps, iterations, batch):
         weights, state = carry
         us, ys = draw_batch(draw, key, steps, model, batch)
         loss, gradient = slope(weights, us, ys)
-        moves, state = optimiser.update(gradient, state, weights)
-        return (optax.apply_updates(weights, moves), state), loss
+        return move(optimiser, gradient, state, weights), loss
 
     keys = jax.random.split(key, iterations)
-    start = (weights, optimiser.init(weights))
+    start = (weights, begin(optimiser, weights))
     (weights, state), losses = jax.lax.scan(one, start, keys)
     trained: Any = eqx.combine(weights, fixed)
     return Training(trained, state, losses)

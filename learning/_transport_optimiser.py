@@ -14,6 +14,7 @@ import scipy.stats
 from jaxtyping import Array, Float, PyTree
 
 from ._gates import AbstractGatedRNN
+from ._optax import begin, propose
 from ._transport_spectrum import Anisotropy, anisotropy, spread_of
 
 
@@ -25,9 +26,7 @@ def sample_directions(
     `gradients` have a leading axis of samples, `state` is that reached in training: Adam divides
     by the second moments it has gathered, momentum adds what it carries, SGD only scales.
     """
-    # Optimisers count updates with integers and mix them with floats.
-    with jax.numpy_dtype_promotion("standard"):
-        return jax.vmap(lambda g: optimiser.update(g, state, parameters)[0])(gradients)
+    return jax.vmap(lambda g: propose(optimiser, g, state, parameters)[0])(gradients)
 
 
 def run_directions(
@@ -36,11 +35,10 @@ def run_directions(
     """The steps made of successive `gradients` (leading axis), the optimiser starting anew."""
 
     def one(state, gradient):
-        step, state = optimiser.update(gradient, state, parameters)
+        step, state = propose(optimiser, gradient, state, parameters)
         return state, step
 
-    with jax.numpy_dtype_promotion("standard"):
-        return jax.lax.scan(one, optimiser.init(parameters), gradients)[1]
+    return jax.lax.scan(one, begin(optimiser, parameters), gradients)[1]
 
 
 @jax.jit

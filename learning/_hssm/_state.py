@@ -3,9 +3,10 @@
 from typing import Any, NamedTuple, final
 
 import equinox as eqx
-import jax
 import numpy as np
 from jaxtyping import Float, Int
+
+from .._optax import begin
 
 
 class Epoch(NamedTuple):
@@ -66,7 +67,5 @@ class StackState(eqx.Module):
 
 def first_state(arrays: Any, optimiser: Any) -> StackState:
     """The state before the first epoch."""
-    with jax.numpy_dtype_promotion("standard"):
-        memory = optimiser.init(arrays)
     nothing = np.asarray(-np.inf), np.asarray(np.inf), np.asarray(0), np.zeros((0, 6))
-    return StackState(arrays, memory, arrays, *nothing)
+    return StackState(arrays, begin(optimiser, arrays), arrays, *nothing)

@@ -16,6 +16,7 @@ from physsim import DivergenceError, progress_bar
 
 from .._checkpoint import Checkpoint
 from .._gtf import AbstractAlpha, FixedAlpha, jacobian_norms
+from .._optax import begin, move
 from .._parallel import AbstractTrajectorySolver
 from ._evaluate import distances
 from ._forced_model import AbstractReconstruction
@@ -135,12 +136,10 @@ def reconstruct(
 
 
 def _first(arrays, optimiser, alpha: AbstractAlpha) -> ReconstructionState:
-    with jax.numpy_dtype_promotion("standard"):
-        memory = optimiser.init(arrays)
     nothing = np.zeros(0)
     return ReconstructionState(
-        arrays, memory, arrays, np.asarray(np.inf), np.asarray(float(alpha.start)), nothing,
-        nothing, np.zeros((0, 3)), np.asarray(0.0),
+        arrays, begin(optimiser, arrays), arrays, np.asarray(np.inf),
+        np.asarray(float(alpha.start)), nothing, nothing, np.zeros((0, 3)), np.asarray(0.0),
     )  # fmt: skip
 
 
@@ -216,9 +215,7 @@ def _update(arrays, rest, optimiser, memory, windows, alpha, solver):
         return jnp.mean(jax.vmap(one)(windows))
 
     value, slope = jax.value_and_grad(loss)(arrays)
-    with jax.numpy_dtype_promotion("standard"):
-        step, memory = optimiser.update(slope, memory, arrays)
-    return optax.apply_updates(arrays, step), memory, value
+    return *move(optimiser, slope, memory, arrays), value
 
 
 @eqx.filter_jit
