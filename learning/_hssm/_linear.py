@@ -8,13 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PRNGKeyArray
 
-from physsim import AbstractSeparableHamiltonian
-
+from ._modes import AbstractModes
 from ._unit import AbstractHRU, Projection, along, entries, projection_names, stable_step
 
 
 @final
-class Oscillators(AbstractSeparableHamiltonian):
+class Oscillators(AbstractModes):
     """H(q, p, r) = sum_i h_i (p_i^2 / 2 + A_i q_i^2 / 2 - q_i r_i).
 
     One step of length 1 is a step of length h_i of each mode, since the modes don't couple.
@@ -22,33 +21,13 @@ class Oscillators(AbstractSeparableHamiltonian):
 
     h: Inexact[Array, " n"]
     A: Inexact[Array, " n"]
-    is_even = True
-    kinetic_is_quadratic = True
-    kinetic_is_diagonal = True
     potential_is_quadratic = True
-
-    @property
-    def coordinates(self):
-        return entries("q", self.h.shape[0])
-
-    @property
-    def input_names(self):
-        return entries("r", self.h.shape[0])
-
-    def kinetic(self, p):
-        return jnp.sum(along(self.h, p) * p**2, 0) / 2
 
     def potential(self, q, u):
         return jnp.sum(along(self.h, q) * q * (along(self.A, q) * q / 2 - u), 0)
 
-    def velocity(self, p):
-        return along(self.h, p) * p
-
     def force(self, q, u):
         return along(self.h, q) * (u - along(self.A, q) * q)
-
-    def prepare(self):
-        return self
 
     def describe(self):
         return f"{self.h.shape[0]} harmonic modes, uncoupled"

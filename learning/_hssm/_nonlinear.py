@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PRNGKeyArray
 
-from physsim import AbstractSeparableHamiltonian
-
+from ._modes import AbstractModes
 from ._unit import AbstractHRU, Projection, along, entries, projection_names, stable_step
 
 
@@ -115,41 +114,21 @@ class DenseCoupling(AbstractCoupling):
 
 
 @final
-class SaturatingOscillators(AbstractSeparableHamiltonian):
+class SaturatingOscillators(AbstractModes):
     """H(q, p, r) = sum_i h_i (p_i^2 / 2 + alpha_i q_i^2 / 2 + E_i(q, r)), E of the coupling."""
 
     h: Inexact[Array, " n"]
     alpha: Inexact[Array, " n"]
     c: Inexact[Array, " n"]
     coupling: AbstractCoupling
-    is_even = True
-    kinetic_is_quadratic = True
-    kinetic_is_diagonal = True
     potential_is_quadratic = False
-
-    @property
-    def coordinates(self):
-        return entries("q", self.c.shape[0])
-
-    @property
-    def input_names(self):
-        return entries("r", self.c.shape[0])
-
-    def kinetic(self, p):
-        return jnp.sum(along(self.h, p) * p**2, 0) / 2
 
     def potential(self, q, u):
         energies = along(self.alpha, q) * q**2 / 2 + self.coupling.energy(self.c, q, u)
         return jnp.sum(along(self.h, q) * energies, 0)
 
-    def velocity(self, p):
-        return along(self.h, p) * p
-
     def force(self, q, u):
         return self.coupling.force(self.h, self.c, q, u) - along(self.h * self.alpha, q) * q
-
-    def prepare(self):
-        return self
 
     def describe(self):
         name = type(self.coupling).__name__.lower()
