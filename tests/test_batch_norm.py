@@ -48,6 +48,7 @@ def test_a_norm_leaves_mean_0_and_variance_1(data):
     np.testing.assert_allclose(jnp.var(y, (1, 2)), 1, rtol=2e-5)
 
 
+@pytest.mark.slow
 def test_layer_by_layer_is_backpropagation(data):
     def loss(stack, x, sweep):
         return jnp.sum(outputs(learning.of_batches(stack), x, sweep) ** 2)

@@ -82,7 +82,8 @@ CASES = {
         "targets of shape (4, 150) for 4 samples of 201 times",
     ),
     "an amplitude in seconds": (
-        [DRIVEN, (TARGET, CLASSES), data('labels.npz"\namplitude = "2ms')], "is in s; the value here is in A"
+        [DRIVEN, (TARGET, CLASSES), data('labels.npz"\namplitude = "2ms')],
+        "is in s; the value here is in A",
     ),
     "labels of another length": (
         [DRIVEN, (TARGET, CLASSES), data("labels.npz")], "labels of shape (3,) for 4 samples"

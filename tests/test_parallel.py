@@ -241,6 +241,7 @@ def test_coarse_guess_is_a_run_of_the_coarse_map():
         learning.CoarseGuess(lambda z, x: z, 0)
 
 
+@pytest.mark.slow
 def test_coarse_guess_lets_lossless_junctions_converge():
     """Eight periods of a pendulum at 1.5 rad, where a start that stands still does not."""
     H, z0, step = pendulum(), jnp.asarray([1.5, 0.0]), 2 * np.pi / 40

@@ -51,6 +51,7 @@ def test_a_lossy_circuit_is_unfit_and_its_elements_named(robustness, tmp_path):
         assert (tmp_path / "out" / f"task_robustness_{plot}.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_fit_machine_is_told_how_good_it_has_to_be(robustness):
     code, text, figures = robustness(
         "tank.cir", "--adc-bits", "16", "--seeds", "1", "--updates", "0"

@@ -95,6 +95,7 @@ def test_a_study_of_rates_tells_seed_by_seed(small):
     assert not np.any(found["remainder"]) and not np.any(found["saturated"])
 
 
+@pytest.mark.slow
 def test_a_study_of_anisotropy_tells_raw_gradients_and_directions(small):
     found = anisotropy_by_kind(small, "plain", TASKS["delay-sum"], optax.sgd(1e-2), [1, 5])
     for raw, made in zip(found["raw"], found["direction"], strict=True):
