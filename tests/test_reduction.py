@@ -156,6 +156,7 @@ def test_symbolic_energy_is_the_compiled_one():
     assert isinstance(circuit.expr, sympy.Expr)
 
 
+@pytest.mark.filterwarnings("ignore:.*where no current can flow")
 @pytest.mark.parametrize(
     ("cards", "message"),
     [

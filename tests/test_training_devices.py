@@ -20,6 +20,8 @@ from .systems import duffing_chain
 STEPS, UPDATES = 20, 8
 SOLVER = physsim.StormerVerlet()
 METHODS = {"RHEL": learning.RHEL(), "BPTT": learning.BPTT()}
+# Of what is rounded otherwise for other shapes RHEL divides the difference by epsilon.
+BOUNDS = {"RHEL": 1e-11, "BPTT": 1e-12}
 
 
 class Tone(eqx.Module):
@@ -107,7 +109,9 @@ def eight(tmp_path_factory):
 
 def test_gradients(eight):
     for name, alone in gradients().items():
-        assert np.abs(eight[name] - alone).max() <= 1e-12 * np.abs(alone).max(), name
+        off = np.abs(eight[name] - alone).max() / np.abs(alone).max()
+        print(f"{name}: off by {off:.1e}")
+        assert off <= BOUNDS[name.split()[1]], name
 
 
 def test_training(eight):
