@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Float
@@ -44,12 +44,13 @@ def find_peak(f: Float[np.ndarray, " n"], sizes: Float[np.ndarray, " n"], size: 
             if size(at * (1 + 100 * _CLOSE)) < top / 2:
                 return Peak(at, np.inf, (None, None))
     low = sizes < top / np.sqrt(2)
-    ends = f[low & (f < at)][-1:], f[low & (f > at)][:1]
-    return Peak(at, top, tuple(_crossing(size, top, at, *end) for end in ends))
+    below, above = f[low & (f < at)][-1:], f[low & (f > at)][:1]
+    return Peak(at, top, (_crossing(size, top, at, *below), _crossing(size, top, at, *above)))
 
 
 def _crossing(size: Size, top: float, at: float, end: float | None = None) -> float | None:
     """Between the peak and a frequency where the size is below 1 / sqrt(2) of it."""
     if end is None:
         return None
-    return float(brentq(lambda f: size(f) - top / np.sqrt(2), end, at, rtol=_BAND))
+    found: Any = brentq(lambda f: size(f) - top / np.sqrt(2), end, at, rtol=np.float64(_BAND))
+    return float(found)
