@@ -117,8 +117,9 @@ def _circuit(circuit, look: _Look, stem: Path, chosen: Any = None) -> None:
 
 def _shown(report, stem: Path) -> dict[str, Any]:
     """Print the table, draw the picture, and return the figures."""
+    from ._timescales_advice import advice
     from ._timescales_pictures import run_picture
-    from ._timescales_report import advice, lag_table
+    from ._timescales_report import lag_table
 
     console.print(lag_table(report))
     save_figure(run_picture(report), stem.with_name(f"{stem.name}_timescales.png"))
