@@ -41,10 +41,12 @@ class Files(NamedTuple):
             self.metrics.rewind(state.step)
         return sharding.replicate(state, self.mesh), origin
 
-    def bar(self, progress: bool, total: int) -> AbstractContextManager[Any]:
+    def bar(
+        self, progress: bool, total: int, title: str = "training"
+    ) -> AbstractContextManager[Any]:
         """What shows how far it is, if anything does."""
         if progress and self.written_here:
-            return progress_bar("training", total)
+            return progress_bar(title, total)
         return nullcontext(lambda *_, **__: None)
 
     def tell(self, update: Any) -> None:

@@ -11,6 +11,7 @@ import optax
 
 from physsim import DivergenceError
 
+from .._optax import move
 from .._series import SeriesData, Splits
 from ._batch_statistics import batch_norms, settled_by
 from ._runs import Dealt, StackRuns, deal, joined
@@ -92,11 +93,8 @@ def _update(trainer: Trainer, arrays, memory, batch: Dealt, key, size: int):
     """(the next arrays and memory, the loss, its gradient's norm) of `size` series."""
     keeps = eqx.combine(arrays, trainer.runs.rest).keeps(size, key)
     value, slope = trainer.runs.slope(arrays, batch, keeps, of_batch=True)
-    # optax mixes dtypes where JAX's strict promotion is on.
-    with jax.numpy_dtype_promotion("standard"):
-        step, memory = trainer.optimiser.update(slope, memory, arrays)
-    step = jax.tree.map(lambda dx, x: dx.astype(x.dtype), step, arrays)
-    return eqx.apply_updates(arrays, step), memory, value, optax.tree.norm(slope)
+    arrays, memory = move(trainer.optimiser, slope, memory, arrays)
+    return arrays, memory, value, optax.tree.norm(slope)
 
 
 @eqx.filter_jit

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any, NamedTuple, final
 
 import equinox as eqx
@@ -12,9 +11,10 @@ import numpy as np
 import optax
 from jaxtyping import Float, PyTree
 
-from physsim import DivergenceError, progress_bar
+from physsim import DivergenceError
 
 from .._checkpoint import Checkpoint
+from .._files import Files
 from .._gtf import AbstractAlpha, FixedAlpha, jacobian_norms
 from .._optax import begin, move
 from .._parallel import AbstractTrajectorySolver
@@ -109,16 +109,13 @@ def reconstruct(
     alpha = FixedAlpha(0.1) if alpha is None else alpha
     optimiser = optax.radam(1e-3) if optimiser is None else optimiser
     arrays, rest = eqx.partition(reconstruction, eqx.is_inexact_array)
-    state, origin = _first(arrays, optimiser, alpha), ""
-    if checkpoint is not None and checkpoint.resume:
-        kept, origin = checkpoint.load(state)
-        state = state if kept is None else kept
+    files = Files(checkpoint, None, None)
+    state, origin = files.begin(_first(arrays, optimiser, alpha))
     learned, held_out = series.split(1 - training.held_out)
     values = jnp.asarray(learned.values, jax.tree.leaves(arrays)[0].dtype)
     context = _Context(rest, values, training, alpha, solver, optimiser, held_out)
-    bar = progress_bar("reconstructing", training.updates)
     interrupted = False
-    with bar if progress else nullcontext(lambda *_, **__: None) as advance:
+    with files.bar(progress, training.updates, "reconstructing") as advance:
         advance(state.step)
         try:
             while state.step < training.updates:
@@ -126,12 +123,10 @@ def reconstruct(
                 advance(1, note=f"loss {state.losses[-1]:.2e}, alpha {float(state.alpha):.2g}")
                 if told is not None:
                     told(state)
-                if checkpoint is not None and state.step % checkpoint.every == 0:
-                    checkpoint.save(state)
+                files.keep(state)
         except KeyboardInterrupt:
             interrupted = True
-    if checkpoint is not None:
-        checkpoint.save(state)
+    files.save(state)
     return Reconstructed(eqx.combine(state.best_arrays, rest), state, interrupted, origin)
 
 
