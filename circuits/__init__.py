@@ -21,10 +21,6 @@ from ._elements import NonlinearResistor as NonlinearResistor
 from ._elements import Resistor as Resistor
 from ._elements import Transformer as Transformer
 from ._elements import VoltageSource as VoltageSource
-from ._ensemble import MonteCarlo as MonteCarlo
-from ._ensemble import monte_carlo as monte_carlo
-from ._ensemble import sensitivity as sensitivity
-from ._ensemble import sweep as sweep
 from ._errors import Location as Location
 from ._errors import NetlistError as NetlistError
 from ._finite_q import with_finite_q as with_finite_q
@@ -43,6 +39,8 @@ from ._measure import quality as quality
 from ._measure import rms as rms
 from ._mna_linear import listed_frequencies as listed_frequencies
 from ._modes import CircuitModes as CircuitModes
+from ._monte_carlo import MonteCarlo as MonteCarlo
+from ._monte_carlo import monte_carlo as monte_carlo
 from ._netlist import Ac as Ac
 from ._netlist import Netlist as Netlist
 from ._netlist import NetlistWarning as NetlistWarning
@@ -73,7 +71,9 @@ from ._quantities import Scales as Scales
 from ._raw import write_raw as write_raw
 from ._readout import Readout as Readout
 from ._result import Result as Result
+from ._sensitivity import sensitivity as sensitivity
 from ._spice import to_spice as to_spice
+from ._sweep import sweep as sweep
 from ._waveforms import DC as DC
 from ._waveforms import PWL as PWL
 from ._waveforms import Exp as Exp

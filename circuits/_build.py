@@ -30,7 +30,8 @@ from ._elements import (
     VoltageSource,
 )
 from ._errors import NetlistError
-from ._hamiltonian import CircuitHamiltonian, Frame
+from ._frame import Frame
+from ._hamiltonian import CircuitHamiltonian
 from ._kinds import CURRENT_SOURCE, InductiveElement, describe, shape
 from ._loops import coupled_loops
 from ._netlist import Netlist

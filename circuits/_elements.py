@@ -6,6 +6,7 @@ lower-cased and ``gnd`` is ``"0"``. Values are checked when the elements are put
 """
 
 from dataclasses import dataclass, field
+from typing import final
 
 import sympy
 
@@ -31,6 +32,7 @@ def _normalise_nodes(element: "Element") -> None:
     object.__setattr__(element, "nodes", tuple(node_name(node) for node in element.nodes))
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Capacitor:
     """A capacitance in F; ``ic`` is its initial voltage in V, None where not given."""
@@ -44,6 +46,7 @@ class Capacitor:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Inductor:
     """An inductance in H; ``ic`` is its initial current in A, from n+ to n- through it."""
@@ -57,6 +60,7 @@ class Inductor:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Resistor:
     """A resistance in Ohm."""
@@ -69,6 +73,7 @@ class Resistor:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class CurrentSource:
     """A current that flows from n+ through the source to n-, as in SPICE.
@@ -85,6 +90,7 @@ class CurrentSource:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class VoltageSource:
     """v(n+) - v(n-) is the waveform, in V; its current flows from n+ through it to n-.
@@ -101,6 +107,7 @@ class VoltageSource:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Junction:
     """A Josephson junction: energy (Phi0 Ic / 2 pi) (1 - cos(phase)).
@@ -117,6 +124,7 @@ class Junction:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class NonlinearInductor:
     """An inductor with a free energy U(flux), whose current is dU/dflux.
@@ -135,6 +143,7 @@ class NonlinearInductor:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class NonlinearCapacitor:
     """A capacitor with a free energy E(charge), whose voltage is dE/dcharge.
@@ -153,6 +162,7 @@ class NonlinearCapacitor:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class NonlinearResistor:
     """A branch whose current is a function of its voltage: Chua's diode, a negative resistance.
@@ -170,6 +180,7 @@ class NonlinearResistor:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Gyrator:
     """i1 = g v2 and i2 = -g v1, for ports (nodes 1, 2) and (nodes 3, 4); g in S.
@@ -185,6 +196,7 @@ class Gyrator:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Transformer:
     """An ideal transformer: v1 = n v2 and i2 = -n i1, for ports (nodes 1, 2) and (nodes 3, 4).
@@ -200,6 +212,7 @@ class Transformer:
     __post_init__ = _normalise_nodes
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Coupling:
     """Mutual inductance M = k sqrt(L1 L2) between each two of the named inductors (K card)."""

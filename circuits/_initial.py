@@ -1,7 +1,7 @@
 """Initial voltages of the capacitors, from `ic=` and `.ic`."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float
@@ -191,6 +191,7 @@ def _is_state(column: int, tree: NormalTree) -> bool:
     return column < tree.num_charges or tree.num_coordinates <= column < tree.num_fluxes
 
 
+@final
 class _Potentials:
     """Union-find that knows the voltage between any two nodes of one set."""
 

@@ -79,6 +79,7 @@ def port_hamiltonian(netlist: Netlist, tree: NormalTree) -> PortHamiltonian:
     return _Writer(netlist, tree).write()
 
 
+@final
 class _Writer:
     """The parts of the incidence, and what follows from them."""
 

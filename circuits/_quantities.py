@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import final
 
 from scipy.constants import e as ELEMENTARY_CHARGE
 from scipy.constants import h as PLANCK
@@ -14,6 +15,7 @@ REDUCED_FLUX_QUANTUM = FLUX_QUANTUM / (2 * math.pi)
 """Phi_0 / 2 pi, in Wb: a junction's flux in this unit is its phase in radians."""
 
 
+@final
 @dataclass(frozen=True)
 class Scales:
     """One dimensionless unit of each quantity, in SI.

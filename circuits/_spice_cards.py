@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from itertools import combinations
+from typing import final
 
 import sympy
 
@@ -34,6 +35,7 @@ _PAIRS_A_LINE = 20
 _NEW_LINE = "\n+ "
 
 
+@final
 @dataclass(frozen=True)
 class Writer:
     """Writes elements; ``voltages`` are those of capacitors at t = 0, by name.

@@ -1,8 +1,10 @@
 """Waveforms of sources, in A or V and s, with ngspice's meaning."""
 
 from dataclasses import dataclass
+from typing import final
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class DC:
     """A constant, in A or V."""
@@ -10,6 +12,7 @@ class DC:
     value: float
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Sin:
     """offset + amplitude exp(-damping (t - delay)) sin(2 pi frequency (t - delay) + phase).
@@ -26,6 +29,7 @@ class Sin:
     phase: float = 0.0
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """``initial`` until ``delay``, a ramp of ``rise`` to ``pulsed`` held for ``width``, a ramp of
@@ -41,6 +45,7 @@ class Pulse:
     period: float | None = None
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class PWL:
     """Straight lines through (``times`` in s, ``values`` in A or V), constant before and after."""
@@ -49,6 +54,7 @@ class PWL:
     values: tuple[float, ...]
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Exp:
     """``initial`` until ``delay``, then towards ``pulsed`` with ``rise`` as time constant, and from

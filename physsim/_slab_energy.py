@@ -97,6 +97,7 @@ def _on_slabs(energy: SlabEnergy, function, x, u):
     )(*parameters, x, u)
 
 
+@final
 class _Slab:
     """One slab's side of a computation; made where its own arrays are at hand."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import final
 
 from lark import Token
 
@@ -15,6 +16,7 @@ from ._words import place_of, quote
 _DECK_ONLY = (".tran", ".ac", ".op", ".temp", ".options", ".tolerance", ".title")
 
 
+@final
 @dataclass(slots=True, eq=False)
 class Block:
     """Lines in their order, and the subcircuits that are defined between them, by name."""
@@ -23,6 +25,7 @@ class Block:
     subcircuits: "dict[str, Subcircuit]" = field(default_factory=dict)
 
 
+@final
 @dataclass(slots=True, eq=False)
 class Subcircuit:
     """A ``.subckt``: its ports, its ``params:`` settings, and what it is made of."""

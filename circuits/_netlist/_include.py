@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import final
 
 from .._errors import NetlistError
 from ._files import read_text
@@ -19,6 +20,7 @@ _MOST_FILES = 1000
 _DEEPEST = 50
 
 
+@final
 @dataclass(frozen=True)
 class Source:
     """A file being read: its path, its name in errors, and the files that led to it.

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import final
 
 from ._lines import Card
 from ._refusals import unsupported
@@ -36,6 +37,7 @@ _SPELLINGS = {".option": ".options", ".opt": ".options"}
 _FIRST_WORD = re.compile(r"""[^\s(),={};'"]*""")
 
 
+@final
 @dataclass(slots=True)
 class Line:
     """A card, its sort (an element's letter or a dot's word), and its parts once they are read."""

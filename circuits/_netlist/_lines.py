@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from typing import final
 
 from .._errors import Location, NetlistError, NetlistWarning
 from ._words import quote
@@ -36,6 +37,7 @@ def faults_of(card: "Card", note: str = "") -> Iterator[None]:
         raise card.error(fault.message + note, fault.offset) from None
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Card:
     """A logical line: a card with its continuation lines joined by blanks, no comments."""

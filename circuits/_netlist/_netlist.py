@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import final
 
 from .._elements import Coupling, Element, node_name
 from .._errors import Location
@@ -11,6 +12,7 @@ from ._couplings import check_couplings
 from ._tran import Ac, Tolerance, Tran
 
 
+@final
 @dataclass(frozen=True)
 class Netlist:
     """Elements between named nodes, with initial node voltages, analyses and parameters.

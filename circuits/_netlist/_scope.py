@@ -4,7 +4,7 @@ import dataclasses
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar, cast, final
 
 from lark import Token
 
@@ -25,6 +25,7 @@ _MOST_LINES = 2_000_000
 _Placed = TypeVar("_Placed", bound=Element | Coupling)
 
 
+@final
 @dataclass(slots=True)
 class Scope:
     """A block in its place.

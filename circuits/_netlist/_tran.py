@@ -1,10 +1,12 @@
 """The analyses that a netlist asks for."""
 
 from dataclasses import dataclass, field
+from typing import final
 
 from .._errors import Location
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Tran:
     """The step to report at and when to stop, in s.
@@ -20,6 +22,7 @@ class Tran:
     location: Location | None = field(default=None, compare=False)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Ac:
     """Frequencies (Hz) from ``start`` to ``stop``: ``points`` a decade, an octave or in all.
@@ -34,6 +37,7 @@ class Ac:
     location: Location | None = field(default=None, compare=False)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How values spread in production: ``.tolerance C*=5% dist=gauss``.
