@@ -166,6 +166,21 @@ class Analytic(Callback):
         return jnp.diag(jnp.cos(z))
 
 
+@jax.custom_vjp
+def _same(z):
+    return z
+
+
+_same.defvjp(lambda z: (z, None), lambda _, g: (g,))
+
+
+class ReverseOnly(eqx.Module):
+    """What JAX refuses only once the derivative is taken for many directions."""
+
+    def __call__(self, z, x):
+        return _same(z)
+
+
 class Shorter(eqx.Module):
     def __call__(self, z, x):
         return z[:-1]
@@ -183,6 +198,8 @@ def test_bad_input_is_told_in_words(run):
         transport(cell, states, us[:-1], [1])
     with pytest.raises(ValueError, match="no forward derivative by its state"):
         transport(Callback(), states, us, [1])
+    with pytest.raises(ValueError, match="ReverseOnly has no forward derivative"):
+        transport(ReverseOnly(), states, us, [1])
     assert transport(Analytic(), states, us, [1]).sensitivity is None
     with pytest.raises(ValueError, match="no reverse derivative: leave out the cotangent"):
         transport(Analytic(), states, us, [1], cotangent=jnp.ones(UNITS))
