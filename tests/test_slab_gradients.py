@@ -43,6 +43,9 @@ def backpropagated():
 
 def assert_same(alone, found):
     assert alone.keys() == found.keys() and len(alone) >= 7
+    off = {key: float(np.abs(found[key] - x).max() / np.abs(x).max()) for key, x in alone.items()}
+    worst = max(off, key=lambda key: off[key])
+    print(f"{len(off)} arrays, {worst} off by {off[worst]:.1e} of its largest")
     for key, x in alone.items():
         scale = np.abs(x).max()
         assert scale > 0, key

@@ -64,6 +64,10 @@ def alone():
 
 
 def assert_same(alone, found):
+    off = {key: float(np.abs(x - alone[key]).max()) for key, x in found.items()}
+    worst = max(off, key=lambda key: off[key])
+    parted = [key for key, x in off.items() if x and "energies" not in key]
+    print(f"{len(off)} arrays, {worst} off by {off[worst]:.1e}; states that differ: {parted}")
     for key, x in found.items():
         np.testing.assert_allclose(x, alone[key], rtol=1e-12, atol=1e-12, err_msg=key)
     for name in {key.split()[0] for key in found}:
