@@ -13,11 +13,14 @@ import sympy
 import circuits
 import learning
 import physsim
-from learning._echo import Echo
-from learning._estimator import Tangent
+from learning._echo._echo import Echo
+from learning._echo._estimator import Tangent
+from learning._echo._way_back import gradient_on
 from learning._problem import Problem, make_problem
-from learning._way_back import gradient_on
 from physsim import ExactReversal, PhaseState, StormerVerlet
+
+from . import report
+from .errors import flat, whole_error
 
 COSTS = {"linear": (1.0, 0.0, 0.0), "quadratic": (0.0, 1.0, 0.0), "momenta": (0.0, 0.0, 1.0)}
 LIMIT = 1e-10
@@ -178,7 +181,7 @@ def errors(system: System, solver, steps: int) -> dict[str, float]:
         _, echo = learning.ReversibleAdjoint().evaluate(problem)
         _, exact = learning.BPTT().evaluate(problem)
         found[name] = whole_error(echo, exact)
-        found[f"{name}, worst array"] = largest_error(echo, exact)
+        found[f"{name}, worst array"] = worst_array(echo, exact)
         if found[name] > LIMIT:
             found[f"{name}, off forward mode"] = off_forward_mode(problem, exact, echo)
     return found
@@ -197,11 +200,11 @@ def off_forward_mode(
     off_exact, off_echo = [], []
     for i, (part, seen) in enumerate(zip(parts, echoed, strict=True)):
         along = tuple(x if i == j else jax.tree.map(jnp.zeros_like, x) for j, x in enumerate(parts))
-        slope, direction = float(_forward_mode(problem, along)), _flat(part)
+        slope, direction = float(_forward_mode(problem, along)), flat(part)
         size = np.linalg.norm(direction)
         off_exact.append((slope - direction @ direction) / size)
-        off_echo.append((slope - direction @ _flat(seen)) / size)
-    whole = np.linalg.norm(_flat(exact))
+        off_echo.append((slope - direction @ flat(seen)) / size)
+    whole = np.linalg.norm(flat(exact))
     return float(np.linalg.norm(off_exact) / whole), float(np.linalg.norm(off_echo) / whole)
 
 
@@ -226,17 +229,7 @@ def _forward_mode(problem: Problem, along):
     return eqx.filter_jvp(total, at, along)[1]
 
 
-def whole_error(found, exact) -> float:
-    """Relative, over all arrays together."""
-    a, b = _flat(found), _flat(exact)
-    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
-
-
-def _flat(gradients) -> np.ndarray:
-    return np.concatenate([np.ravel(x) for x in jax.tree.leaves(gradients)])
-
-
-def largest_error(found, exact) -> float:
+def worst_array(found, exact) -> float:
     """Over the arrays, relative to each one's own size; infinite where only one is zero."""
     pairs = zip(jax.tree.leaves(found), jax.tree.leaves(exact), strict=True)
     norms = [(float(jnp.linalg.norm(a - b)), float(jnp.linalg.norm(b))) for a, b in pairs]
@@ -259,7 +252,7 @@ def chaotic(steps: int) -> dict[str, float]:
         _, exact = learning.BPTT().evaluate(problem)
         # Not the method itself, which refuses what missed the start.
         _, echo, missed = gradient_on(problem, Echo(Tangent(), physsim.Parity()))
-        found[name] = largest_error(echo, exact)
+        found[name] = worst_array(echo, exact)
         found[f"{name}, start missed by"] = float(missed)
         found[f"{name}, size"] = float(jnp.linalg.norm(exact.y0.q))
     return found
@@ -290,45 +283,44 @@ def measure(quick: bool) -> dict:
 def table(result: dict) -> str:
     """Markdown."""
     measured = [r for r in result["rows"] if "refusal" not in r]
-    lines = [
+    text = (
         "The relative error of `ReversibleAdjoint()` against `BPTT()`, of the whole gradient (by "
         "parameters, start, inputs and step) / of its worst array, "
-        f"{result['steps']:,} steps, float64, regular motion.\n",
-        f"| system | method | dt | {' | '.join(COSTS)} |",
-        "|" + "---|" * (3 + len(COSTS)),
-    ]
-    for r in measured:
-        cells = [r["system"], r["method"], f"{r['dt']:.3g}"]
-        cells += [f"{r[c]:.0e} / {r[f'{c}, worst array']:.0e}" for c in COSTS]
-        lines.append(f"| {' | '.join(cells)} |")
+        f"{result['steps']:,} steps, float64, regular motion."
+    )
+    gradients = [
+        [r["system"], r["method"], f"{r['dt']:.3g}",
+         *(f"{r[c]:.0e} / {r[f'{c}, worst array']:.0e}" for c in COSTS)]
+        for r in measured
+    ]  # fmt: skip
     refused = sorted({f"{r['method']} ({r['system']})" for r in result["rows"] if "refusal" in r})
-    lines.append(f"\nRefused, with the reason: {'; '.join(refused)}.\n")
-    lines += _above(measured)
-    lines.append("\nA lattice of six junctions in chaotic motion, worst array:\n")
-    lines += ["| steps | plain float64 | start missed by | exact reversal | start missed by |"]
-    lines += ["|---|---|---|---|---|"]
-    for r in result["chaos"]:
-        cells = [f"{r['steps']:,}"]
-        for name in ("plain", "grid"):
-            cells += [f"{r[name]:.0e}", f"{r[f'{name}, start missed by']:.0e}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    keys = ("plain", "plain, start missed by", "grid", "grid, start missed by")
+    chaos = [[f"{r['steps']:,}", *(f"{r[key]:.0e}" for key in keys)] for r in result["chaos"]]
+    heads = ("steps", "plain float64", "start missed by", "exact reversal", "start missed by")
+    return "\n\n".join([
+        text,
+        report.markdown(["system", "method", "dt", *COSTS], gradients),
+        f"Refused, with the reason: {'; '.join(refused)}.",
+        _above(measured),
+        "A lattice of six junctions in chaotic motion, worst array:",
+        report.markdown(heads, chaos),
+    ])  # fmt: skip
 
 
-def _above(rows) -> list[str]:
+def _above(rows) -> str:
     """The gradients above the limit, beside what forward mode differs by."""
     found = [(r, c) for r in rows for c in COSTS if r[c] > LIMIT]
     if not found:
-        return [f"All {len(rows) * len(COSTS)} whole gradients are within {LIMIT:.0e}.\n"]
-    lines = [
+        return f"All {len(rows) * len(COSTS)} whole gradients are within {LIMIT:.0e}."
+    text = (
         f"{len(found)} of {len(rows) * len(COSTS)} whole gradients are off by more than "
         f"{LIMIT:.0e}. There, both are compared with forward-mode differentiation of the same run, "
-        "which is exact too (along the gradients by parameters, start and step alone):\n",
-        "| system | method | cost | echo - BPTT | forward - BPTT | forward - echo |",
-        "|" + "---|" * 6,
-    ]
-    for r, c in found:
-        cells = [r["system"], r["method"], c, f"{r[c]:.1e}"]
-        cells += [f"{off:.1e}" for off in r[f"{c}, off forward mode"]]
-        lines.append(f"| {' | '.join(cells)} |")
-    return [*lines, ""]
+        "which is exact too (along the gradients by parameters, start and step alone):"
+    )
+    heads = ("system", "method", "cost", "echo - BPTT", "forward - BPTT", "forward - echo")
+    cells = [
+        [r["system"], r["method"], c, f"{r[c]:.1e}",
+         *(f"{off:.1e}" for off in r[f"{c}, off forward mode"])]
+        for r, c in found
+    ]  # fmt: skip
+    return f"{text}\n\n{report.markdown(heads, cells)}"

@@ -22,9 +22,9 @@ from physsim import (
 
 from ._adjoint import ContinuousAdjoint
 from ._bptt import BPTT
+from ._echo import RHEL, ReversibleAdjoint
 from ._gradient import Cost, InitialState
 from ._problem import Problem, Row, make_problem
-from ._rhel import RHEL, ReversibleAdjoint
 
 EPSILONS = (1e-2, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-7, 1e-8)
 

@@ -15,8 +15,8 @@ from physsim import AbstractHamiltonian, AbstractSolver, DivergenceError, Inputs
 
 from ._adjoint import ContinuousAdjoint
 from ._bptt import BPTT
+from ._echo import RHEL, ReversibleAdjoint
 from ._gradient import AbstractGradient, Cost, Gradients, InitialState
-from ._rhel import RHEL, ReversibleAdjoint
 
 _MAX_ROWS = 24
 

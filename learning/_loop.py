@@ -15,12 +15,12 @@ from physsim import DivergenceError
 
 from ._bptt import BPTT
 from ._domain import from_free
+from ._echo import reason
 from ._gradient import AbstractGradient
 from ._objective import Objective, batch_index
 from ._optax import move
 from ._samples import AnySamples, Samples, SharedSamples
 from ._state import TrainState, Update
-from ._way_back import reason
 
 
 @final

@@ -20,13 +20,13 @@ from physsim import (
 
 from ._checkpoint import Checkpoint
 from ._domain import make_domain
+from ._echo import ReversibleAdjoint
 from ._files import Files
 from ._gradient import AbstractGradient, InitialState
 from ._loop import Plan, train
 from ._metrics import MetricsFile
 from ._objective import Objective
 from ._outcome import Outcome
-from ._rhel import ReversibleAdjoint
 from ._samples import AnySamples, Samples, SharedSamples
 from ._state import Update, start_state
 

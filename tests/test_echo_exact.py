@@ -13,10 +13,10 @@ import physsim
 from benchmarks import exactness
 from benchmarks.exactness import SYSTEMS
 from learning import ReversibleAdjoint
-from learning._echo import Echo
-from learning._estimator import Tangent
+from learning._echo._echo import Echo
+from learning._echo._estimator import Tangent
+from learning._echo._way_back import gradient_on
 from learning._problem import make_problem
-from learning._way_back import gradient_on
 from physsim import ExactReversal, StormerVerlet
 
 STEPS = 300

@@ -7,10 +7,10 @@ import pytest
 import learning
 import physsim
 from learning._bptt import _bptt
-from learning._echo import Echo
-from learning._estimator import Tangent, TwoSided
+from learning._echo._echo import Echo
+from learning._echo._estimator import Tangent, TwoSided
+from learning._echo._way_back import gradient_on
 from learning._problem import make_problem
-from learning._way_back import gradient_on
 
 from .systems import CASES, driven_tanks
 

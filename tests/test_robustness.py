@@ -9,7 +9,7 @@ import pytest
 import learning
 import physsim
 from learning import EchoErrors
-from learning._imperfect_echo import _rounded
+from learning._imperfections._imperfect_echo import _rounded
 from learning._objective import Objective
 
 from .systems import driven_tanks, duffing_chain
@@ -77,7 +77,7 @@ def test_every_imperfection_counts_and_more_of_it_more(chain):
 
 def test_thermal_noise_heats_as_it_says():
     """Energy grows by `diffusion` a unit of time in each momentum, whatever its mass."""
-    from learning._imperfect_echo import _Noise, mass_root
+    from learning._imperfections._imperfect_echo import _Noise, mass_root
 
     problem = duffing_chain(1)
     root, diffusion = mass_root(problem.H), 0.02

@@ -7,14 +7,16 @@ import optax
 import pytest
 
 from learning import (
+    MEMORY_TASKS,
+    GatedSetting,
+    anisotropy_by_kind,
     direction_anisotropy,
     fit_decay,
     rate_predictors,
+    rates_by_lag,
     run_directions,
     sample_directions,
 )
-from learning._timescales_study import Setting, anisotropy_by_kind, rates_by_lag
-from learning._timescales_tasks import TASKS
 
 
 def test_predictors_of_a_constant_gate_are_powers_of_it():
@@ -81,13 +83,13 @@ def test_adam_evens_out_what_is_uneven_in_its_coordinates():
 
 @pytest.fixture(scope="module")
 def small():
-    return Setting(units=10, channels=2, steps=30, gain=1.0, leak=0.8, openness=0.3, iterations=4,
-                   batch=4, seeds=2, samples=12)  # fmt: skip
+    return GatedSetting(units=10, channels=2, steps=30, gain=1.0, leak=0.8, openness=0.3,
+                        iterations=4, batch=4, seeds=2, samples=12)  # fmt: skip
 
 
 @pytest.mark.slow
 def test_a_study_of_rates_tells_seed_by_seed(small):
-    found = rates_by_lag(small, "leaky", TASKS["adding"], optax.sgd(1e-2), [1, 3, 8])
+    found = rates_by_lag(small, "leaky", MEMORY_TASKS["adding"], optax.sgd(1e-2), [1, 3, 8])
     assert np.shape(found["rates"]) == (2, 3) and found["rates"][0] != found["rates"][1]
     np.testing.assert_allclose(found["gates"], [[1, 0.8**2, 0.8**7]] * 2, rtol=1e-6)
     np.testing.assert_allclose(found["mean_gate"], 0.8, rtol=1e-6)
@@ -97,7 +99,7 @@ def test_a_study_of_rates_tells_seed_by_seed(small):
 
 @pytest.mark.slow
 def test_a_study_of_anisotropy_tells_raw_gradients_and_directions(small):
-    found = anisotropy_by_kind(small, "plain", TASKS["delay-sum"], optax.sgd(1e-2), [1, 5])
+    found = anisotropy_by_kind(small, "plain", MEMORY_TASKS["delay-sum"], optax.sgd(1e-2), [1, 5])
     for raw, made in zip(found["raw"], found["direction"], strict=True):
         # SGD only scales.
         np.testing.assert_allclose(raw["participation"], made["participation"], rtol=1e-6)
@@ -105,9 +107,9 @@ def test_a_study_of_anisotropy_tells_raw_gradients_and_directions(small):
     assert np.shape(found["transport_ratio"]) == (2, 2)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", MEMORY_TASKS)
 def test_targets_are_of_unit_size_and_depend_on_the_first_channels_alone(task):
-    draw = jax.jit(jax.vmap(lambda k: TASKS[task](k, 60, 3, jnp.float64)))
+    draw = jax.jit(jax.vmap(lambda k: MEMORY_TASKS[task](k, 60, 3, jnp.float64)))
     us, ys = draw(jax.random.split(jax.random.key(0), 4000))
     assert us.shape == (4000, 60, 3) and abs(ys.mean()) < 0.1 and 0.8 < ys.std() < 1.2
     noise = us[:, -10:, 2]

@@ -12,10 +12,10 @@ from jax.sharding import Mesh
 from physsim import DivergenceError, sharding
 
 from .._checkpoint import Checkpoint
+from .._echo import reason
 from .._files import Files
 from .._metrics import MetricsFile
 from .._series import SeriesData, Splits
-from .._way_back import reason
 from ._batch_statistics import batch_norms
 from ._objective import goal_of
 from ._runs import Dealt, StackRuns, deal

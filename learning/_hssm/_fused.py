@@ -16,9 +16,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Inexact
 
-from .._forward import largest
+from .._echo import largest, require_met
 from .._shares import add, zeros
-from .._way_back import require_met
 from ._block import Block
 from ._recurrence import run_core, time_first, time_second
 from ._stack import Reading, Stack

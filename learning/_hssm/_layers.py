@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree
 from physsim import AbstractSolver, make_drive
 
 from .._series import SeriesData
-from .._transport_maps import StepMap, run_map
+from .._transport import StepMap, run_map
 from ._objective import goal_of, make_batch
 from ._recurrence import run_core
 from ._stack import Stack

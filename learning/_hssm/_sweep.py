@@ -10,9 +10,7 @@ from jaxtyping import Array, Inexact, PRNGKeyArray
 
 from physsim import AbstractSolver, PhaseState
 
-from .._echo_integrate import echo_integrate
-from .._rhel import ReversibleAdjoint
-from .._way_back import AbstractEcho
+from .._echo import AbstractEcho, ReversibleAdjoint, echo_integrate
 from ._batch_statistics import batch_norms
 from ._fused import fused_features
 from ._recurrence import run_core

@@ -8,7 +8,7 @@ import numpy as np
 
 from physsim import DivergenceError
 
-from .._series_file import shipped_archive
+from .._series import shipped_archive
 from ._series import Series
 
 _A_PERIOD = 100

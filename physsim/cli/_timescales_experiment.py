@@ -11,8 +11,13 @@ import optax
 import scipy.stats
 from rich.table import Table
 
-from learning._timescales_study import KINDS, Setting, anisotropy_by_kind, rates_by_lag
-from learning._timescales_tasks import TASKS
+from learning import (
+    GATED_NETWORKS,
+    MEMORY_TASKS,
+    GatedSetting,
+    anisotropy_by_kind,
+    rates_by_lag,
+)
 from physsim import progress_bar
 
 from ._files import console
@@ -53,7 +58,7 @@ class Experiment:
     tasks: list[str]
     networks: list[str]
     lags: list[int]
-    setting: Setting
+    setting: GatedSetting
     optimisers: dict[str, Any]
 
     def optimiser(self, network: str):
@@ -82,10 +87,11 @@ def read_experiment(path: Path, data: dict[str, Any]) -> Experiment:
         raise ValueError(f"{where}[optimisers] needs default = {{ method, learning_rate }}")
     for name, table in optimisers.items():
         check_table(f"{where}[optimisers] {name} ", table, _OPTIMISER)
-    for key, known in (("experiment", STUDIES), ("tasks", TASKS), ("networks", KINDS)):
+    known_by_key = {"experiment": STUDIES, "tasks": MEMORY_TASKS, "networks": GATED_NETWORKS}
+    for key, known in known_by_key.items():
         for name in [top[key]] if isinstance(top[key], str) else top[key]:
             choose(name, known, f"{where}{key}")
-    setting = Setting(**network, **training, seeds=top["seeds"], samples=top["samples"])
+    setting = GatedSetting(**network, **training, seeds=top["seeds"], samples=top["samples"])
     return Experiment(path.stem, top["experiment"], top["tasks"], top["networks"],
                       top["lags"], setting, optimisers)  # fmt: skip
 
@@ -98,7 +104,7 @@ def run_experiment(experiment: Experiment, path: Path) -> dict[str, Any]:
     with progress_bar("training", len(pairs)) as advance:
         for task, network in pairs:
             results[task][network] = study(
-                experiment.setting, network, TASKS[task], experiment.optimiser(network),
+                experiment.setting, network, MEMORY_TASKS[task], experiment.optimiser(network),
                 experiment.lags,
             )  # fmt: skip
             told = {"experiment": experiment.name, "lags": experiment.lags, "results": results}

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from learning._timescales_study import EPSILONS
+from learning import EXPANSION_EPSILONS
 from physsim.plotting import ABOVE, COLOURS, style
 
 from ._timescales_report import Report
@@ -146,7 +146,9 @@ def rates_picture(experiment, results: dict[str, Any]) -> Figure:
                     left.plot(lags, np.median(of[key], axis=0), line, linewidth=1, color=colour)
                 if name != "leaky":
                     size = np.median(of["remainder"], axis=0)
-                    right.plot(EPSILONS, size, "o-", markersize=3, color=colour, label=name)
+                    right.plot(
+                        EXPANSION_EPSILONS, size, "o-", markersize=3, color=colour, label=name
+                    )
             left.set(yscale="log", ylim=(1e-8, 3), xlabel="lag, steps", ylabel="mu(h) / mu(1)")
             left.set_title(f"{task}; dotted: product of g, dashed: of 1 - g", pad=20, fontsize=9)
             right.set(xscale="log", yscale="log", xlabel="epsilon",

@@ -159,11 +159,8 @@ def _grouped(names: list[str], sensitivity: np.ndarray) -> tuple[list[str], np.n
 
 def _modes(target: AbstractTarget):
     """The modes of the mean Jacobian; False where it has no full set of them."""
-    from learning._transport import mean_jacobian
-    from learning._transport_modes import has_modes
-
-    jacobian = mean_jacobian(target.F, target.states, target.inputs)
-    return learning.map_modes(jacobian) if has_modes(jacobian) else False
+    jacobian = learning.mean_jacobian(target.F, target.states, target.inputs)
+    return learning.map_modes(jacobian) if learning.has_modes(jacobian) else False
 
 
 def _spectrum(target: AbstractTarget, sensitivity, allowed) -> np.ndarray:

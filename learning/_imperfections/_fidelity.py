@@ -15,13 +15,13 @@ from jaxtyping import Array, Float
 
 from physsim import AbstractEchoSolver
 
-from ._bptt import BPTT
+from .._bptt import BPTT
+from .._echo import check_method, find_parity
+from .._objective import Objective
+from .._optax import begin, move
+from .._samples import Samples
 from ._imperfect_echo import EchoErrors, imperfect_slope, mass_root
 from ._leaky import Leaky
-from ._objective import Objective
-from ._optax import begin, move
-from ._refusal import check_method, find_parity
-from ._samples import Samples
 
 
 @final

@@ -26,11 +26,11 @@ from jaxtyping import Array, Inexact, PyTree
 
 from physsim import AbstractDrive, AbstractEchoSolver, Parity, reversed_parameters
 
+from .._problem import Problem
+from .._shares import Shares, add, slope, zeros
 from ._analytic import require_analytic
 from ._estimator import AbstractEstimator, ComplexStep
 from ._forward import Forward, cost_slope
-from ._problem import Problem
-from ._shares import Shares, add, slope, zeros
 from ._way_back import AbstractWayBack, Arrival, missed
 
 

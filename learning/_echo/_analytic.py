@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Jaxpr
 from jaxtyping import PyTree
 
-from ._problem import Problem
+from .._problem import Problem
 
 _NOT_ANALYTIC = frozenset(
     [

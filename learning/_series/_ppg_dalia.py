@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._series import SeriesData
+from ._data import SeriesData
 
 _RATE = 64
 """Samples a second of the pulse wave, to which the rest is brought."""

@@ -13,9 +13,9 @@ import optax
 import scipy.stats
 from jaxtyping import Array, Float, PyTree
 
+from .._optax import begin, propose
+from .._transport import Anisotropy, anisotropy, spread_of
 from ._gates import AbstractGatedRNN
-from ._optax import begin, propose
-from ._transport_spectrum import Anisotropy, anisotropy, spread_of
 
 
 def sample_directions(

@@ -9,9 +9,9 @@ from jaxtyping import Array, Float, PyTree
 
 from physsim import AbstractHamiltonian, AbstractSolver, Inputs, PhaseState
 
+from .._gradient import Cost, InitialState
+from .._problem import make_problem
 from ._echo import echo_solver, echo_step, make_return
-from ._gradient import Cost, InitialState
-from ._problem import make_problem
 from ._refusal import check_lossless, check_method, find_parity
 
 

@@ -15,14 +15,12 @@ from jaxtyping import Array, Float, PyTree
 
 from physsim import AbstractHamiltonian, AbstractSeparableHamiltonian, PhaseState
 
-from ._echo import echo_solver, make_return
-from ._forward import cost_slope, largest
-from ._objective import Objective
-from ._outcome import Outcome, Weighted
-from ._problem import Problem
-from ._refusal import find_parity
-from ._samples import Samples
-from ._shares import Shares, add, slope, zeros
+from .._echo import cost_slope, echo_solver, find_parity, largest, make_return
+from .._objective import Objective
+from .._outcome import Outcome, Weighted
+from .._problem import Problem
+from .._samples import Samples
+from .._shares import Shares, add, slope, zeros
 
 Scalar = Float[Array, "..."] | Float[np.ndarray, "..."] | float | int
 

@@ -10,8 +10,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
+from ._fidelity import Machines, echo_fidelity
 from ._imperfect_echo import EchoErrors
-from ._robustness import Machines, echo_fidelity
 
 
 @final

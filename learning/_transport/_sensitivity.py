@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from ._transport_maps import prepared
+from ._maps import prepared
 
 
 def window_ends(

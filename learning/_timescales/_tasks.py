@@ -82,10 +82,11 @@ def narma(key, steps, channels, dtype):
 
 
 NARMA_MEAN, NARMA_SPREAD = 0.39, 0.11
-TASKS: dict[str, Draw] = {
+MEMORY_TASKS: dict[str, Draw] = {
     "adding": adding,
     "AR(2)": autoregressive,
     "moving average": moving_average,
     "delay-sum": delay_sum,
     "NARMA-10": narma,
 }
+"""Name -> a function of (key, steps T, channels m, dtype) that draws (inputs [T, m], target)."""

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact, PyTree
 
-from ._problem import Cotangents, Problem, Row
-from ._shares import Shares, slope, zeros
+from .._problem import Cotangents, Problem, Row
+from .._shares import Shares, slope, zeros
 
 
 @final

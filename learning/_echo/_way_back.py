@@ -11,10 +11,10 @@ from jaxtyping import Array, Float, PyTree
 
 from physsim import DivergenceError, is_traced
 
+from .._gradient import AbstractGradient, Gradients
+from .._problem import Problem
+from .._shares import Shares, add
 from ._forward import Forward, largest, run_forward
-from ._gradient import AbstractGradient, Gradients
-from ._problem import Problem
-from ._shares import Shares, add
 
 _TOLERANCE = 1e-3
 _MISSED = (

@@ -24,10 +24,10 @@ from physsim import (
     make_drive,
 )
 
+from .._problem import Cotangents, Problem, Row
+from .._shares import Shares, add, zeros
 from ._forward import Forward, Sizes, largest
-from ._problem import Cotangents, Problem, Row
 from ._rhel import ReversibleAdjoint
-from ._shares import Shares, add, zeros
 from ._way_back import AbstractEcho, AbstractWayBack, require_met
 
 _EXACT = ReversibleAdjoint()

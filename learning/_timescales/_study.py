@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from ._cast import cast
+from .._cast import cast
+from .._transport import expand_product, run_map, transport
 from ._gates import (
     AbstractGatedRNN,
     leaky_rnn,
@@ -24,20 +25,18 @@ from ._gates import (
     saturation,
     scalar_gate_rnn,
 )
-from ._timescales_tasks import Draw
-from ._timescales_train import Training, draw_batch, make_model, sample_gradients, train
-from ._transport import transport
-from ._transport_maps import run_map
-from ._transport_optimiser import (
+from ._optimiser import (
     direction_anisotropy,
     fit_decay,
     gates_along,
     rate_predictors,
     sample_directions,
 )
-from ._transport_products import expand_product
+from ._tasks import Draw
+from ._train import Training, draw_batch, make_model, sample_gradients, train
 
-EPSILONS = (1e-3, 1e-2, 0.1, 0.3, 1.0)
+EXPANSION_EPSILONS = (1e-3, 1e-2, 0.1, 0.3, 1.0)
+"""The epsilons of `expand_product` at which `rates_by_lag` tells the remainder."""
 _WINDOW = 20
 _SEQUENCES = 2
 _NEGLIGIBLE = 1e-8
@@ -45,36 +44,50 @@ _NEGLIGIBLE = 1e-8
 
 @final
 @dataclass(frozen=True)
-class Setting:
-    """What all networks of an experiment share."""
+class GatedSetting:
+    """What all networks of an experiment on gated networks share; times are in steps."""
 
     units: int
+    """Neurons n."""
     channels: int
+    """Inputs m, at least 2: the adding task takes two of them."""
     steps: int
+    """The length T of a sequence, at least 20."""
     gain: float
+    """About the spectral radius of W_r before training."""
     leak: float
+    """That of the leaky network, above 0 and at most 1."""
     openness: float
+    """Where the gates of the others start, between 0 and 1."""
     iterations: int
+    """Updates of the optimiser."""
     batch: int
+    """Fresh sequences an update."""
     seeds: int
+    """Networks trained, each from its own random numbers."""
     samples: int
+    """Sequences whose single gradients `anisotropy_by_kind` compares, at least 2."""
 
     def cell(self, kind: str, key: Any) -> AbstractGatedRNN:
-        """A network of a kind in `KINDS`, random."""
+        """A network of a kind in `GATED_NETWORKS`, random, in float32.
+
+        Raises `KeyError` for other kinds, `ValueError` for a leak or an openness out of range.
+        """
         shape = (key, self.units, self.channels)
-        return KINDS[kind](self, *shape)
+        return GATED_NETWORKS[kind](self, *shape)
 
 
-KINDS: dict[str, Callable[..., AbstractGatedRNN]] = {
+GATED_NETWORKS: dict[str, Callable[..., AbstractGatedRNN]] = {
     "plain": lambda s, k, n, m: plain_rnn(k, n, m, s.gain, jnp.float32),
     "leaky": lambda s, k, n, m: leaky_rnn(k, n, m, s.leak, s.gain, jnp.float32),
     "scalar gate": lambda s, k, n, m: scalar_gate_rnn(k, n, m, s.openness, s.gain, jnp.float32),
     "gate a neuron": lambda s, k, n, m: multi_gate_rnn(k, n, m, s.openness, s.gain, jnp.float32),
 }
+"""Kind -> a function of (setting, key, units, channels) that draws such a network."""
 
 
 def train_seeds(
-    setting: Setting, kind: str, draw: Draw, optimiser: optax.GradientTransformation
+    setting: GatedSetting, kind: str, draw: Draw, optimiser: optax.GradientTransformation
 ) -> Training:
     """Trained networks of all seeds, a leading axis of them."""
 
@@ -97,9 +110,22 @@ def _seed_of(training: Training, seed: int) -> Training:
 
 
 def rates_by_lag(
-    setting: Setting, kind: str, draw: Draw, optimiser: optax.GradientTransformation, lags: Any
+    setting: GatedSetting, kind: str, draw: Draw, optimiser: optax.GradientTransformation, lags: Any
 ) -> dict[str, Any]:
-    """Effective learning rates of one kind of network after training, seed by seed."""
+    """Effective learning rates of one kind of network after training, seed by seed.
+
+    `draw` is a task such as those of `MEMORY_TASKS`; `lags` [L] ascend, at least three of them.
+    Each entry has a leading axis of seeds: `loss` is the mean over the first and the last tenth of
+    training [2]; `rates` [L] are the median gains of transport, over that at the first lag;
+    `gates` and `leaks` [L] are the `rate_predictors`; `decay`, its 95 % `interval` [2] and
+    `r_squared` are those of `fit_decay`; `mean_gate` is over neurons and steps, `saturated` [2]
+    what `saturation` tells of the gates, and `remainder` that of `expand_product` over 20 steps,
+    relative, at `EXPANSION_EPSILONS`. All are numbers without unit.
+
+    Raises `KeyError` for a kind not in `GATED_NETWORKS`; `ValueError` for a setting out of range
+    and lags below 1 or beyond the sequence; `physsim.DivergenceError` where training diverged.
+    Source: Livi, arXiv:2508.12121.
+    """
     training = train_seeds(setting, kind, draw, optimiser)
     found = [_rates(_seed_of(training, s), draw, setting, lags, s) for s in range(setting.seeds)]
     return {
@@ -156,20 +182,24 @@ def _parts(cell, u, units):
     states = run_map(cell, jnp.zeros(units), u)
     held, moved = jax.vmap(cell.jacobian_parts)(states[:_WINDOW], u[:_WINDOW])
     at = lambda e: expand_product(held, moved, e).relative_remainder  # noqa: E731
-    return jax.lax.map(at, jnp.asarray(EPSILONS))
+    return jax.lax.map(at, jnp.asarray(EXPANSION_EPSILONS))
 
 
 def _remainders(cell, u, units) -> list[float]:
-    """Of the expansion over the first 20 steps, relative, at each of `EPSILONS`."""
+    """Of the expansion over the first 20 steps, relative, at each of `EXPANSION_EPSILONS`."""
     return np.asarray(_parts(cell, u, units)).tolist()
 
 
 def anisotropy_by_kind(
-    setting: Setting, kind: str, draw: Draw, optimiser: optax.GradientTransformation, lags: Any
+    setting: GatedSetting, kind: str, draw: Draw, optimiser: optax.GradientTransformation, lags: Any
 ) -> dict[str, Any]:
     """How uneven the recurrent weights' gradients and the transport are, seed by seed.
 
-    `raw` is of the gradients of single samples, `direction` of what the optimiser makes of them.
+    Arguments and errors are those of `rates_by_lag`; each entry has a leading axis of seeds, and
+    no unit. `loss` [2] is as there. `raw` is of the gradients of single samples, `direction` of
+    what the optimiser makes of them, both with the measures of `Anisotropy`. `transport_ratio`,
+    `transport_top_energy` and `transport_participation` [L] are medians over windows at each lag.
+    Source: Livi, arXiv:2508.12121.
     """
     training = train_seeds(setting, kind, draw, optimiser)
     found = [

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 
 from physsim import AbstractHamiltonian
 
+from .._problem import Problem
+from .._shares import Shares, add
 from ._forward import cost_slope
-from ._problem import Problem
-from ._shares import Shares, add
 from ._way_back import AbstractWayBack, Arrival, missed
 
 

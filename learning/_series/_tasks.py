@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.signal import lfilter
 
-from ._series import SeriesData
+from ._data import SeriesData
 
 
 def adding_task(count: int, lag: int, seed: int) -> SeriesData:

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from .._optax import begin, move
 from ._gates import AbstractGatedRNN, LeakyRNN
-from ._optax import begin, move
-from ._timescales_tasks import Draw
+from ._tasks import Draw
 
 
 @final

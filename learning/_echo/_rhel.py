@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from physsim import Parity
 
-from ._damped_echo import DampedEcho, check_gain
+from ._damped import DampedEcho, check_gain
 from ._echo import Echo
 from ._estimator import AbstractEstimator, ComplexStep, Tangent, TwoSided
 from ._refusal import check_lossless, check_method, check_parity, find_parity

@@ -15,11 +15,11 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from physsim import DivergenceError
 
-from ._transport_maps import Map, check_map, check_reverse, check_states, jacobian_of, prepared
-from ._transport_modes import MapModes, map_modes
-from ._transport_products import ScaledMatrix, identity, times
-from ._transport_sensitivity import sensitivity_by_lag, window_ends
-from ._transport_spectrum import Anisotropy, anisotropy, principal_angles
+from ._maps import Map, check_map, check_reverse, check_states, jacobian_of, prepared
+from ._modes import MapModes, map_modes
+from ._products import ScaledMatrix, identity, times
+from ._sensitivity import sensitivity_by_lag, window_ends
+from ._spectrum import Anisotropy, anisotropy, principal_angles
 
 Metric = Float[Array, "rows columns"] | Callable[[Any], Any] | None
 _FOR_MEAN = 64
@@ -160,7 +160,12 @@ def window_starts(steps: int, longest: int, windows: int) -> Int[np.ndarray, " W
 
 @eqx.filter_jit
 def mean_jacobian(F: Map, states: Float[Array, "states n"], inputs: PyTree) -> Float[Array, "n n"]:
-    """The mean of dF/dz over (at most 64) steps of a run."""
+    """The mean of dF/dz over at most 64 steps, evenly spread along a run.
+
+    `states` [T + 1, n] and `inputs` (leading axis [T]) are those of `run_map`. An entry [i, j] has
+    the unit of z_i over that of z_j. Its modes are the run's in `transport`, which also checks
+    what it is given; here nothing is checked.
+    """
     steps = len(states) - 1
     at = np.unique(np.linspace(0, steps - 1, _FOR_MEAN).astype(int))
     xs = jax.tree.map(lambda x: x[at], inputs)

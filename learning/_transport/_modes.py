@@ -29,7 +29,12 @@ class MapModes(eqx.Module):
 
 
 def has_modes(jacobian: Float[Array, "n n"]) -> bool:
-    """Whether there is a full set of eigenvectors, to ten digits."""
+    """Whether a step's Jacobian has a full set of eigenvectors, to ten digits.
+
+    That is a condition number below 1e10 of the matrix of eigenvectors, each of unit length; a
+    critically damped or a free motion has no full set. Raises `numpy.linalg.LinAlgError` where
+    the Jacobian is not finite.
+    """
     return bool(np.linalg.cond(np.linalg.eig(np.asarray(jacobian))[1]) < _DEFECTIVE)
 
 

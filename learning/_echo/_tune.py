@@ -10,10 +10,10 @@ from jaxtyping import Array, Float, Shaped
 
 from physsim import AbstractHamiltonian, AbstractSolver, Inputs
 
+from .._gradient import Cost, Gradients, InitialState
+from .._problem import Problem, make_problem
 from ._estimator import largest_epsilon
 from ._forward import run_forward
-from ._gradient import Cost, Gradients, InitialState
-from ._problem import Problem, make_problem
 from ._rhel import RHEL
 
 # Half decades. The best one of two echoes lies near the cube root of the rounding unit, after

@@ -31,12 +31,12 @@ from physsim import (
     is_traced,
 )
 
+from .._problem import Problem
+from .._shares import Shares
 from ._echo import echo_solver, moved
 from ._estimator import AbstractEstimator
 from ._forward import Forward, cost_slope
-from ._problem import Problem
 from ._retrace import check_retrace, inverse_step, pull_step
-from ._shares import Shares
 from ._way_back import AbstractWayBack, Arrival, missed
 
 _COMMUTES = 1e-9

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._series import SeriesData, resized
+from ._data import SeriesData, resized
 
 
 def load_ts(path: Path) -> SeriesData:

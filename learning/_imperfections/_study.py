@@ -7,8 +7,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
+from ._fidelity import Machines, echo_fidelity, reached, stacked
 from ._imperfect_echo import EchoErrors
-from ._robustness import Machines, echo_fidelity, reached, stacked
 
 FIT = 0.9
 """The least cosine at which a step along the echo's gradient is worth its while."""
