@@ -1,16 +1,14 @@
 """Seconds to the first result, and peak memory, each case in a process of its own."""
 
-import json
-import resource
-import subprocess
 import sys
-import time
 
 import jax
 
 import physsim
 
-from . import systems
+from . import processes, report, systems
+from .memory import peak_mib
+from .timing import Laps
 
 CASES = (
     ("chain", 64, "StormerVerlet"),
@@ -26,7 +24,7 @@ def measure(quick: bool) -> dict:
     """One row a case; the fastest of some processes, which others disturb the least."""
     rows = []
     for kind, n, method in CASES[:3] if quick else CASES:
-        runs = [_process(kind, n, method) for _ in range(1 if quick else 2)]
+        runs = [processes.alone("compiling", kind, n, method) for _ in range(1 if quick else 2)]
         rows.append(min(runs, key=lambda row: row["first_s"]))
         print(f"  {kind} N={n} {method}: first call {rows[-1]['first_s']:.2f} s", flush=True)
     return {"rows": rows}
@@ -34,47 +32,33 @@ def measure(quick: bool) -> dict:
 
 def table(result: dict) -> str:
     """Markdown."""
-    lines = [
-        "| system | N | method | compile + first call, s | of it CPU, s | second call, s "
-        "| peak memory, MiB | of it before building, MiB |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for r in result["rows"]:
-        lines.append(
-            f"| {r['kind']} | {r['n']} | {r['method']} "
-            f"| {r['first_s']:.2f} | {r['first_cpu_s']:.2f} "
-            f"| {r['second_s']:.3f} | {r['peak_mib']:.0f} | {r['base_mib']:.0f} |"
-        )
-    return "\n".join(lines)
-
-
-def _process(kind, n, method):
-    command = [sys.executable, "-m", "benchmarks.compiling", kind, str(n), method]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(output.splitlines()[-1])
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    heads = (
+        "system", "N", "method", "compile + first call, s", "of it CPU, s", "second call, s",
+        "peak memory, MiB", "of it before building, MiB",
+    )  # fmt: skip
+    rows = [
+        [r["kind"], r["n"], r["method"], f"{r['first_s']:.2f}", f"{r['first_cpu_s']:.2f}",
+         f"{r['second_s']:.3f}", f"{r['peak_mib']:.0f}", f"{r['base_mib']:.0f}"]
+        for r in result["rows"]
+    ]  # fmt: skip
+    return report.markdown(heads, rows)
 
 
 def _case(kind: str, n: int, method: str) -> dict:
     def run(system, solver):
-        start = time.perf_counter(), time.process_time()
+        laps = Laps()
         options = {"dt": 0.01, "num_steps": 10, "save_every": 10}
         jax.block_until_ready(physsim.integrate(system.H, solver, system.y0(), **options))
-        return time.perf_counter() - start[0], time.process_time() - start[1]
+        return laps.lap()
 
     run(systems.duffing_chain(4), physsim.StormerVerlet())  # imports, the backend's start
-    base = _peak()
+    base = peak_mib()
     system = {"chain": systems.duffing_chain, "graph": systems.junction_graph}[kind](n)
     solver = getattr(physsim, method)()
     (first, cpu), (second, _) = run(system, solver), run(system, solver)
     row = {"kind": kind, "n": n, "method": method, "first_s": first, "first_cpu_s": cpu}
-    return row | {"second_s": second, "peak_mib": _peak(), "base_mib": base}
+    return row | {"second_s": second, "peak_mib": peak_mib(), "base_mib": base}
 
 
 if __name__ == "__main__":
-    physsim.tune_cpu()
-    jax.config.update("jax_enable_x64", True)
-    print(json.dumps(_case(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
+    processes.tell(_case, sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -3,6 +3,7 @@
 The work of a block of samples is the same; what is added is the way there and back.
 """
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -15,7 +16,8 @@ import circuits
 import learning
 import physsim
 
-from . import systems
+from . import report, systems
+from .timing import interleaved
 
 _TANK = "a tank\nC1 a 0 1n ic=1\nR1 a 0 1k\nL1 a 0 1u\n.tolerance C*=2% L1=3%\n"
 _STEPS, _BATCH = 100, 64
@@ -38,13 +40,9 @@ def measure(quick: bool) -> dict:
 
 def _compared(work: Callable, rounds: int) -> dict[str, float]:
     meshes = {"without": None, "mesh of one": jax.make_mesh((1,), ("samples",))}
-    least = dict.fromkeys(meshes, np.inf)
-    for _ in range(rounds):
-        for name, mesh in meshes.items():
-            start = time.process_time()
-            jax.block_until_ready(work(mesh))
-            # The first round compiles, and is the least of none.
-            least[name] = min(least[name], time.process_time() - start)
+    calls = {name: functools.partial(work, mesh) for name, mesh in meshes.items()}
+    # The first round compiles, and is the least of none.
+    least = interleaved(calls, rounds, min, time.process_time)
     return {**least, "overhead": least["mesh of one"] / least["without"] - 1}
 
 
@@ -86,13 +84,10 @@ def _training(updates: int) -> Callable:
 
 def table(result: dict) -> str:
     """Markdown."""
-    lines = [
-        "Processor time in ms, the least of several rounds, on one device.",
-        "",
-        "| work | without a mesh | a mesh of one device | overhead |",
-        "|---|---|---|---|",
-    ]
+    heads = ("work", "without a mesh", "a mesh of one device", "overhead")
+    rows = []
     for row in result["rows"]:
         times = [f"{1e3 * row[name]:.1f}" for name in ("without", "mesh of one")]
-        lines.append(f"| {row['work']} | {' | '.join(times)} | {100 * row['overhead']:+.1f} % |")
-    return "\n".join(lines)
+        rows.append([row["work"], *times, f"{100 * row['overhead']:+.1f} %"])
+    text = "Processor time in ms, the least of several rounds, on one device."
+    return f"{text}\n\n{report.markdown(heads, rows)}"

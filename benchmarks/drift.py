@@ -5,8 +5,8 @@ rounding. To see that far below the oscillation, the energy is averaged over str
 steps with a Kaiser window, which suppresses all oscillation to below 1e-16.
 """
 
+import functools
 import itertools
-import time
 from pathlib import Path
 
 import jax
@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 import physsim
 from physsim import PhaseState
 
-from . import systems
+from . import report, systems
+from .timing import timed
 
 _STRETCH = 1 << 15
 STEPS = (1 / 32, 0.05)
@@ -36,15 +37,15 @@ def measure(quick: bool) -> dict:
     rows = []
     for dt, dtype in itertools.product(STEPS, (np.float64, np.float32)):
         for name, solver in METHODS.items():
-            start = time.perf_counter()
-            steps, energies = _run(solver, dt, dtype, total, places)
+            run = functools.partial(_run, solver, dt, dtype, total, places)
+            seconds, (steps, energies) = timed(run)
             row = {
                 "dt": dt,
                 "dtype": np.dtype(dtype).name,
                 "sums": name,
                 "steps": steps,
                 "energies": list(energies / energies[0] - 1),
-                "seconds": time.perf_counter() - start,
+                "seconds": seconds,
             }
             row["largest"] = float(np.max(np.abs(row["energies"])))
             rows.append(row)
@@ -107,20 +108,17 @@ def _looped(H, solver, dt, dtype, between):
 
 def table(result: dict) -> str:
     """Markdown."""
-    lines = [
+    text = (
         "StormerVerlet, two coupled Duffing oscillators; the energy averaged over windows, "
-        "relative to the first window.",
-        "",
-        "| dt | numbers | sums | steps | largest drift | allowed |",
-        "|---|---|---|---|---|---|",
-    ]
-    for r in result["rows"]:
-        allowed = ALLOWED.get((r["dtype"], r["sums"]))
-        lines.append(
-            f"| {r['dt']} | {r['dtype']} | {r['sums']} | {r['steps'][-1]:.2e} | {r['largest']:.2g} "
-            f"| {'' if allowed is None else f'{allowed:g}'} |"
-        )
-    return "\n".join(lines)
+        "relative to the first window."
+    )
+    heads = ("dt", "numbers", "sums", "steps", "largest drift", "allowed")
+    rows = [
+        [r["dt"], r["dtype"], r["sums"], f"{r['steps'][-1]:.2e}", f"{r['largest']:.2g}",
+         report.number(ALLOWED.get((r["dtype"], r["sums"])), "{:g}")]
+        for r in result["rows"]
+    ]  # fmt: skip
+    return f"{text}\n\n{report.markdown(heads, rows)}"
 
 
 def plot(result: dict, folder: Path) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import learning
 import physsim
 
-from . import systems
+from . import memory, report, systems
+from .errors import flat, whole_error
 from .timing import interleaved
 
 _UNITS, _BATCH, _DT, _AMPLITUDE = 64, 8, 0.05, 0.1
@@ -39,20 +40,19 @@ def measure(quick: bool) -> dict:
 
 def table(result: dict) -> str:
     """Markdown."""
-    lines = [
+    text = (
         f"A Duffing chain of {_UNITS} units, {_BATCH} samples at once, {_SOLVER.name}, float64; a "
         "squared error of the last unit in every step; the gradient by all parameters and starts. "
         "The least time of rounds in which the methods took turns. `error` is relative to "
-        "backpropagation.\n",
-        f"| {' | '.join(_COLUMNS)} |",
-        "|" + "---|" * len(_COLUMNS),
-    ]
-    for r in result["rows"]:
-        cells = [f"{r['steps']:,}", r["method"], f"{r['over_scan']:.2f}", f"{r['over_remat']:.2f}"]
-        cells += [f"{r['step_us']:.1f}", f"{r['temporary']:.2f}", f"{r['arguments']:.2f}"]
-        cells.append(f"{r['error']:.0e}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        "backpropagation."
+    )
+    rows = [
+        [f"{r['steps']:,}", r["method"], f"{r['over_scan']:.2f}", f"{r['over_remat']:.2f}",
+         f"{r['step_us']:.1f}", f"{r['temporary']:.2f}", f"{r['arguments']:.2f}",
+         f"{r['error']:.0e}"]
+        for r in result["rows"]
+    ]  # fmt: skip
+    return f"{text}\n\n{report.markdown(_COLUMNS, rows)}"
 
 
 def squared_error(H, y, u, target):
@@ -107,14 +107,13 @@ def _length(steps: int, quick: bool) -> list[dict]:
     compiled = {name: _batched(method).lower(*arguments).compile() for name, method in
                 _METHODS.items()}  # fmt: skip
     calls = {name: functools.partial(f, *arguments) for name, f in compiled.items()}
-    gradients = {name: _flat(call()) for name, call in calls.items()}
+    gradients = {name: flat(call()) for name, call in calls.items()}
     times = interleaved(calls, 3 if quick else _ROUNDS[steps], min)
     gc.collect()
     rows = []
     for name, seconds in times.items():
-        memory = compiled[name].compiled.memory_analysis()
-        error = np.linalg.norm(gradients[name] - gradients[SCAN]) / np.linalg.norm(gradients[SCAN])
-        bytes_passed = memory.argument_size_in_bytes + memory.output_size_in_bytes
+        sizes = memory.planned(compiled[name])
+        bytes_passed = sizes.argument_size_in_bytes + sizes.output_size_in_bytes
         rows.append(
             {
                 "steps": steps,
@@ -122,9 +121,9 @@ def _length(steps: int, quick: bool) -> list[dict]:
                 "over_scan": seconds / times[SCAN],
                 "over_remat": seconds / times[REMAT],
                 "step_us": seconds / steps * 1e6,
-                "temporary": memory.temp_size_in_bytes / 1e6,
+                "temporary": sizes.temp_size_in_bytes / 1e6,
                 "arguments": bytes_passed / 1e6,
-                "error": float(error),
+                "error": whole_error(gradients[name], gradients[SCAN]),
             }
         )
         r = rows[-1]
@@ -143,7 +142,3 @@ def _batched(gradient):
         return jax.tree.map(lambda x: jnp.mean(x, 0), by_H), by_y0
 
     return of_all
-
-
-def _flat(tree) -> np.ndarray:
-    return np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])

@@ -10,11 +10,8 @@ import dataclasses
 import functools
 import json
 import os
-import resource
 import socket
-import subprocess
 import sys
-import time
 
 import physsim
 
@@ -26,7 +23,9 @@ import numpy as np  # noqa: E402
 import sympy  # noqa: E402
 from jax.sharding import AxisType, NamedSharding, PartitionSpec  # noqa: E402
 
-from .timing import interleaved, seconds  # noqa: E402
+from . import processes, report  # noqa: E402
+from .memory import peak_mib  # noqa: E402
+from .timing import Laps, interleaved, seconds  # noqa: E402
 
 LARGE = ((100_000, 1), (1_000_000, 1), (1000, 1000))
 SMALL = ((1000, 1), (10_000, 1), (100, 100), (300, 300))
@@ -56,39 +55,33 @@ def measure(quick: bool) -> dict:
 def table(result: dict) -> str:
     """Markdown."""
     m = result["memory"]
-    lines = [
+    heads = ("stage", "s", "CPU s", "peak MiB", "bytes a node")
+    rows = [
+        [s["stage"], f"{s['s']:.1f}", f"{s['CPU s']:.1f}", f"{s['peak MiB']:.0f}",
+         f"{s['bytes a node']:.0f}"]
+        for s in m["stages"]
+    ]  # fmt: skip
+    ratios = [[r["shape"], f"{r['ns']:.2f}", f"{r['ratio']:.3f}"] for r in result["overhead"]]
+    parts = [
         f"A chain of {m['nodes']} nodes on {m['devices']} devices of one process, "
         f"{m['steps']} steps, energy error {m['energy error']:.1e}:",
-        "",
-        "| stage | s | CPU s | peak MiB | bytes a node |",
-        "|---|---|---|---|---|",
-        *(
-            f"| {s['stage']} | {s['s']:.1f} | {s['CPU s']:.1f} | {s['peak MiB']:.0f} "
-            f"| {s['bytes a node']:.0f} |"
-            for s in m["stages"]
-        ),
-        "",
+        report.markdown(heads, rows),
         "On one device, time divided by that of `integrate` without slabs:",
-        "",
-        "| lattice | ns a node and step | slabs |",
-        "|---|---|---|",
-        *(f"| {r['shape']} | {r['ns']:.2f} | {r['ratio']:.3f} |" for r in result["overhead"]),
+        report.markdown(("lattice", "ns a node and step", "slabs"), ratios),
     ]
+    heads = ("lattice", "bytes a force", "us a step", "without exchange", "share", "model")
     for where, h in result["halo"].items():
-        lines += [
-            "",
+        rows = [
+            [r["shape"], r["bytes"], f"{r['us']:.0f}", f"{r['silent us']:.0f}",
+             f"{r['share']:.0%}", f"{r['model']:.0%}"]
+            for r in h["rows"]
+        ]  # fmt: skip
+        parts += [
             f"Two {where}: an exchange takes {h['latency, us']:.0f} us + bytes / "
             f"({h['GB/s']:.2f} GB/s).",
-            "",
-            "| lattice | bytes a force | us a step | without exchange | share | model |",
-            "|---|---|---|---|---|---|",
-            *(
-                f"| {r['shape']} | {r['bytes']} | {r['us']:.0f} | {r['silent us']:.0f} "
-                f"| {r['share']:.0%} | {r['model']:.0%} |"
-                for r in h["rows"]
-            ),
+            report.markdown(heads, rows),
         ]
-    return "\n".join(lines)
+    return "\n\n".join(parts)
 
 
 def lattice(rows: int, columns: int) -> physsim.LatticeHamiltonian:
@@ -119,15 +112,12 @@ def run(H, y0, steps: int, *, throw: bool = False):
 
 def memory(nodes: int, steps: int) -> dict:
     """Stage by stage, the peak of the process and its share of a node."""
-    stages, marks = [], [(time.perf_counter(), time.process_time())]
-    base = _peak()
+    stages, laps, base = [], Laps(), peak_mib()
 
     def lap(stage):
-        marks.append((time.perf_counter(), time.process_time()))
-        (wall, cpu), (wall_before, cpu_before) = marks[-1], marks[-2]
-        taken = {"s": wall - wall_before, "CPU s": cpu - cpu_before}
-        own = {"peak MiB": _peak() / 2**20, "bytes a node": (_peak() - base) / nodes}
-        stages.append({"stage": stage} | taken | own)
+        (wall, cpu), peak = laps.lap(), peak_mib()
+        own = {"peak MiB": peak, "bytes a node": (peak - base) * 2**20 / nodes}
+        stages.append({"stage": stage, "s": wall, "CPU s": cpu} | own)
 
     whole = lattice(nodes, 1)
     lap("lattice")
@@ -236,37 +226,25 @@ def _text(shape) -> str:
     return f"chain of {shape[0]}" if shape[1] == 1 else f"sheet of {shape[0]} x {shape[1]}"
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def _children(name: str, arguments: dict, devices: int = 1, hosts: int = 1) -> list[dict]:
     """What the function `name` finds in processes of its own, one a host."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
-    command = [sys.executable, "-m", "benchmarks.halo", name, json.dumps(arguments), str(hosts)]
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         address = f"localhost:{probe.getsockname()[1]}"
+    told, env = json.dumps(arguments), {"XLA_FLAGS": flags}
     children = [
-        subprocess.Popen(
-            [*command, address, str(host)],
-            stdout=subprocess.PIPE, text=True, env=os.environ | {"XLA_FLAGS": flags},
-        )
+        processes.started("halo", name, told, hosts, address, host, env=env)
         for host in range(hosts)
-    ]  # fmt: skip
-    outputs = [child.communicate()[0] for child in children]
-    for child in children:
-        if child.returncode:
-            raise RuntimeError(f"{name} on {hosts} processes ended with {child.returncode}")
-    return [json.loads(output.splitlines()[-1]) for output in outputs]
+    ]
+    return [processes.found(child) for child in children]
 
 
 def main(name: str, arguments: str, hosts: str, address: str, host: str) -> None:
-    jax.config.update("jax_enable_x64", True)
     if int(hosts) > 1:
         jax.distributed.initialize(address, int(hosts), int(host), initialization_timeout=60)
     parts = {"memory": memory, "overhead": overhead, "halo": halo}
-    print(json.dumps(parts[name](**json.loads(arguments))))
+    processes.tell(functools.partial(parts[name], **json.loads(arguments)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import learning
 import physsim
 
-from . import timing
+from . import memory, report
+from .errors import largest_error
+from .timing import interleaved
 
 _SHAPE = learning.StackShape(signals=2, outputs=2, blocks=4, hidden=16, modes=16)
 _DEEP = learning.StackShape(signals=3, outputs=2, blocks=6, hidden=8, modes=8)
@@ -42,10 +44,10 @@ def _agreement(kind: str, steps: int) -> dict:
     for size in (1e-2, 1e-3):
         passes[f"RHEL at {size:g}"] = learning.LayerSweep(learning.RHEL(size))
     for name, sweep in passes.items():
-        row[name] = _error(_derivatives(arguments, sweep), exact)
+        row[name] = largest_error(_derivatives(arguments, sweep), exact)
     single = _deep(kind, steps, "float32")
     for name, sweep in (("BPTT", learning.StoredSweep()), ("fused", learning.FusedSweep())):
-        row[f"float32 {name}"] = _error(_derivatives(single, sweep), exact)
+        row[f"float32 {name}"] = largest_error(_derivatives(single, sweep), exact)
     print(" ", row, flush=True)
     return row
 
@@ -100,7 +102,7 @@ def _sweeps(steps: int, quick: bool) -> list[dict]:
 def _compared(kind: str, steps: int, passes: dict) -> list[dict]:
     compiled = {name: _compile(stack, sweep, steps) for name, (stack, sweep) in passes.items()}
     results = {name: jax.block_until_ready(call()) for name, (call, _) in compiled.items()}
-    seconds = timing.interleaved({name: call for name, (call, _) in compiled.items()}, _ROUNDS)
+    seconds = interleaved({name: call for name, (call, _) in compiled.items()}, _ROUNDS)
     rows = []
     for name, (_, size) in compiled.items():
         grid = name.endswith("grid") and "BPTT, exact grid" in passes
@@ -109,15 +111,9 @@ def _compared(kind: str, steps: int, passes: dict) -> list[dict]:
             "unit": kind, "steps": steps, "pass": name, "s": seconds[name], "MB": size / 1e6,
             "time of BPTT": seconds[name] / seconds["BPTT"],
             "BPTT's memory over this": compiled["BPTT"][1] / size,
-            "error": _error(results[name][1], results[reference][1]),
+            "error": largest_error(results[name][1], results[reference][1]),
         })  # fmt: skip
     return rows
-
-
-def _error(gradient, reference) -> float:
-    """The largest relative error of any array of parameters."""
-    pairs = zip(jax.tree.leaves(gradient), jax.tree.leaves(reference), strict=True)
-    return max(float(jnp.max(jnp.abs(a - b)) / jnp.max(jnp.abs(b))) for a, b in pairs)
 
 
 def _compile(stack, sweep, steps: int):
@@ -129,7 +125,7 @@ def _compile(stack, sweep, steps: int):
         return jnp.sum(sweep(stack, x, learning.Reading(weights, 1)) ** 2)
 
     compiled = eqx.filter_jit(eqx.filter_value_and_grad(loss)).lower(stack, x, weights).compile()
-    size = compiled.compiled.memory_analysis().temp_size_in_bytes
+    size = memory.planned(compiled).temp_size_in_bytes
     return functools.partial(compiled, stack, x, weights), size
 
 
@@ -153,10 +149,10 @@ def _scan(steps: int, size: tuple[int, int]) -> dict:
         for what, function in (("run", run), ("gradient", slope)):
             compiled = jax.jit(function).lower(drive).compile()
             calls[f"{name} {what}"] = functools.partial(compiled, drive)
-            megabytes[f"{name} {what}"] = compiled.memory_analysis().temp_size_in_bytes / 1e6
+            megabytes[f"{name} {what}"] = memory.planned(compiled).temp_size_in_bytes / 1e6
     for call in calls.values():
         jax.block_until_ready(call())
-    for name, seconds in timing.interleaved(calls, _ROUNDS).items():
+    for name, seconds in interleaved(calls, _ROUNDS).items():
         row |= {f"{name}, s": seconds, f"{name}, MB": megabytes[name]}
     return row
 
@@ -165,12 +161,5 @@ def table(result: dict) -> str:
     """Markdown of both measurements."""
     parts = []
     for name in ("agreement", "sweeps", "scans"):
-        heads = list(result[name][0])
-        lines = [f"**{name}**", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-        lines += ["| " + " | ".join(_text(row[h]) for h in heads) + " |" for row in result[name]]
-        parts.append("\n".join(lines))
+        parts.append(f"**{name}**\n\n{report.records(result[name])}")
     return "\n\n".join(parts)
-
-
-def _text(value) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

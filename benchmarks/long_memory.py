@@ -10,6 +10,8 @@ import optax
 
 import learning
 
+from . import report
+
 _TASKS = {
     "recall": learning.recall_task,
     "phase": learning.phase_task,
@@ -111,13 +113,4 @@ def _parameters(model) -> int:
 
 def table(result: dict) -> str:
     """Markdown: mean square errors on test series."""
-    rows = result["rows"]
-    heads = list(rows[0])
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for row in rows:
-        lines.append("| " + " | ".join(_text(row[head]) for head in heads) + " |")
-    return "\n".join(lines)
-
-
-def _text(value) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return report.records(result["rows"])

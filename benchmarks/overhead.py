@@ -9,7 +9,7 @@ import numpy as np
 
 import physsim
 
-from . import systems
+from . import report, systems
 from .timing import interleaved, steps_for
 
 _TARGET_SECONDS = 0.3
@@ -78,14 +78,12 @@ def _through_diffrax(system, solver):
 
 def table(result: dict) -> str:
     """Markdown."""
-    lines = [
-        "Time divided by that of `integrate` with the plain method, float64, one sample.",
-        "",
-        "| system | N | method | plain, ns a step | exact reversal | compensated | diffeqsolve |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    text = "Time divided by that of `integrate` with the plain method, float64, one sample."
+    heads = ("system", "N", "method", "plain, ns a step", "exact reversal", "compensated",
+             "diffeqsolve")  # fmt: skip
+    rows = []
     for r in result["rows"]:
         ratios = [r["ratios"][k] for k in ("exact reversal", "compensated", "diffrax")]
-        cells = " | ".join(f"{x:.2f}" for x in ratios)
-        lines.append(f"| {r['system']} | {r['n']} | {r['method']} | {r['ns']:.0f} | {cells} |")
-    return "\n".join(lines)
+        cells = [f"{x:.2f}" for x in ratios]
+        rows.append([r["system"], r["n"], r["method"], f"{r['ns']:.0f}", *cells])
+    return f"{text}\n\n{report.markdown(heads, rows)}"

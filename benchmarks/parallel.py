@@ -14,6 +14,10 @@ import learning
 import physsim
 from physsim.plotting import style
 
+from . import memory, report
+from .errors import largest_error
+from .timing import interleaved, seconds
+
 _ALPHAS = (0.0, 0.01, 0.03, 0.05, 0.1, 0.3, 1.0)
 _PERIODS = (8, 16, 32, 64, 160)
 _MANY = 300
@@ -66,22 +70,20 @@ def _timed(calls, rounds: int) -> dict[str, float]:
     Not by the clock: where others share the machine that would time their turns. A turn is as
     many calls as take 50 ms, since the time of other threads is booked late.
     """
-    found = {name: [] for name in calls}
     repeats = {name: _calls_in(0.05, call) for name, call in calls.items()}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.process_time()
-            for _ in range(repeats[name]):
-                jax.block_until_ready(call())
-            found[name].append(1e3 * (time.process_time() - start) / repeats[name])
-    return {name: min(times) for name, times in found.items()}
+    turns = {name: functools.partial(_repeated, calls[name], n) for name, n in repeats.items()}
+    times = interleaved(turns, rounds, min, time.process_time)
+    return {name: 1e3 * taken / repeats[name] for name, taken in times.items()}
 
 
-def _calls_in(seconds: float, call) -> int:
+def _repeated(call, times: int) -> None:
+    for _ in range(times):
+        jax.block_until_ready(call())
+
+
+def _calls_in(target: float, call) -> int:
     jax.block_until_ready(call())
-    start = time.perf_counter()
-    jax.block_until_ready(call())
-    return max(1, round(seconds / (time.perf_counter() - start)))
+    return max(1, round(target / seconds(call)))
 
 
 def _gradients(quick: bool) -> list[dict]:
@@ -97,23 +99,17 @@ def _gradients(quick: bool) -> list[dict]:
     for T in (1000,) if quick else (10_000,):
         for name, model, z0 in _models((3,) if quick else (3, 8, 16, 32, 64)):
             measured = _measured(model, z0, T)
-            calls, memory = {}, {}
+            calls, megabytes = {}, {}
             for label, solver in solvers.items():
                 if label.startswith("DEER,") and T * z0.size**2 > 1e6:
                     continue
                 call = eqx.filter_jit(functools.partial(_cost_and_gradient, solver=solver))
                 compiled = call.lower(model, measured, jnp.asarray(0.1)).compile()
                 calls[label] = functools.partial(call, model, measured, jnp.asarray(0.1))
-                memory[label] = _megabytes(compiled)
+                megabytes[label] = memory.planned(compiled).temp_size_in_bytes / 1e6
             times = _timed(calls, 3 if quick else 7)
-            rows.append({"model": name, "D": z0.size, "T": T, "ms": times, "MB": memory})
+            rows.append({"model": name, "D": z0.size, "T": T, "ms": times, "MB": megabytes})
     return rows
-
-
-def _megabytes(compiled) -> float | None:
-    inner = getattr(compiled, "compiled", compiled)
-    analysis = inner.memory_analysis() if hasattr(inner, "memory_analysis") else None
-    return None if analysis is None else analysis.temp_size_in_bytes / 1e6
 
 
 def _models(sizes):
@@ -210,16 +206,10 @@ def _agreement(quick: bool) -> list[dict]:
             rows.append({
                 "T": T, "solver": name, "converged": bool(found.status.converged),
                 "iterations": int(found.status.iterations),
-                "forward": _difference(found.zs, exact[0]),
-                "gradient": _difference(gradient, exact[1]),
+                "forward": largest_error(found.zs, exact[0]),
+                "gradient": largest_error(gradient, exact[1]),
             })  # fmt: skip
     return rows
-
-
-def _difference(found, expected) -> float:
-    """The largest, relative to the largest of each array."""
-    pairs = zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True)
-    return max(float(jnp.max(jnp.abs(x - y)) / jnp.max(jnp.abs(y))) for x, y in pairs)
 
 
 def _lossless(quick: bool) -> list[dict]:
@@ -281,12 +271,8 @@ def table(result: dict) -> str:
 
 
 def _affine_table(result: dict) -> str:
-    lines = [
-        "Affine recurrences: processor ms, lax.scan's time over it, and GFLOP/s.",
-        "",
-        "| T | D | A | lax.scan | blocked | associative |",
-        "|---|---|---|---|---|---|",
-    ]
+    text = "Affine recurrences: processor ms, lax.scan's time over it, and GFLOP/s."
+    rows = []
     for r in result["affine"]:
         ms = r["ms"]
         rates = {n: operations * r["T"] / ms[n] / 1e6 for n, operations in _operations(r).items()}
@@ -296,8 +282,9 @@ def _affine_table(result: dict) -> str:
             f"{ms['associative']:.2f} ({ms['lax.scan'] / ms['associative']:.2f})",
         ]
         kind = "one" if r["constant"] else "one a step"
-        lines.append(f"| {r['T']} | {r['D']} | {kind} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([r["T"], r["D"], kind, *cells])
+    heads = ("T", "D", "A", "lax.scan", "blocked", "associative")
+    return f"{text}\n\n{report.markdown(heads, rows)}"
 
 
 def _operations(row: dict) -> dict[str, int]:
@@ -310,61 +297,56 @@ def _operations(row: dict) -> dict[str, int]:
 
 def _gradient_table(result: dict) -> str:
     names = list(result["gradients"][0]["ms"])
-    lines = [
-        "Cost and gradient of a forced run, alpha = 0.1: processor ms (BPTT's time over it; MB).",
-        "",
-        f"| model | D | T | {' | '.join(names)} |",
-        "|---" * (3 + len(names)) + "|",
-    ]
+    text = "Cost and gradient of a forced run, alpha = 0.1: processor ms (BPTT's time over it; MB)."
+    rows = []
     for r in result["gradients"]:
         cells = [
-            f"{r['ms'][n]:.1f} ({r['ms']['BPTT'] / r['ms'][n]:.1f}; {r['MB'][n] or 0:.1f})"
+            f"{r['ms'][n]:.1f} ({r['ms']['BPTT'] / r['ms'][n]:.1f}; {r['MB'][n]:.1f})"
             if n in r["ms"] else ""
             for n in names
         ]  # fmt: skip
-        lines.append(f"| {r['model']} | {r['D']} | {r['T']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([r["model"], r["D"], r["T"], *cells])
+    return f"{text}\n\n{report.markdown(['model', 'D', 'T', *names], rows)}"
 
 
 def _iteration_table(result: dict) -> str:
-    lines = ["Newton's iterations on Lorenz-63 (the model 2 % off), from the data and from z_0.",
-             "", "| T | alpha | from the data | from z_0 |", "|---|---|---|---|"]  # fmt: skip
-    rows = result["iterations"]
-    for alpha in dict.fromkeys(r["alpha"] for r in rows):
+    text = "Newton's iterations on Lorenz-63 (the model 2 % off), from the data and from z_0."
+    found, rows = result["iterations"], []
+    for alpha in dict.fromkeys(r["alpha"] for r in found):
         cells = [
-            str(r["iterations"]) if r["converged"] else f"none in {r['iterations']}"
-            for r in rows if r["alpha"] == alpha
+            r["iterations"] if r["converged"] else f"none in {r['iterations']}"
+            for r in found if r["alpha"] == alpha
         ]  # fmt: skip
-        lines.append(f"| {rows[0]['T']} | {alpha} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([found[0]["T"], alpha, *cells])
+    heads = ("T", "alpha", "from the data", "from z_0")
+    return f"{text}\n\n{report.markdown(heads, rows)}"
 
 
 def _agreement_table(result: dict) -> str:
-    lines = ["Against the sequential scan and BPTT, Lorenz-63, alpha = 0.1, relative.", "",
-             "| T | solver | converged | iterations | trajectory | gradient |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
-    lines += [
-        f"| {r['T']} | {r['solver']} | {r['converged']} | {r['iterations']} | {r['forward']:.1e} | "
-        f"{r['gradient']:.1e} |"
+    text = "Against the sequential scan and BPTT, Lorenz-63, alpha = 0.1, relative."
+    heads = ("T", "solver", "converged", "iterations", "trajectory", "gradient")
+    rows = [
+        [r["T"], r["solver"], r["converged"], r["iterations"], f"{r['forward']:.1e}",
+         f"{r['gradient']:.1e}"]
         for r in result["agreement"]
-    ]
-    return "\n".join(lines)
+    ]  # fmt: skip
+    return f"{text}\n\n{report.markdown(heads, rows)}"
 
 
 def _lossless_table(result: dict) -> str:
-    rows = result["lossless"]
-    starts = list(dict.fromkeys(r["start"] for r in rows))
-    lines = ["Free runs without losses in windows, 40 steps a period: iterations of the window "
-             f"that took most, of {_MANY} at most.", "",
-             f"| system | periods a window | {' | '.join(starts)} |",
-             "|---|---" + "|---" * len(starts) + "|"]  # fmt: skip
-    for system, periods in dict.fromkeys((r["system"], r["periods"]) for r in rows):
+    text = (
+        "Free runs without losses in windows, 40 steps a period: iterations of the window "
+        f"that took most, of {_MANY} at most."
+    )
+    found, rows = result["lossless"], []
+    starts = dict.fromkeys(r["start"] for r in found)
+    for system, periods in dict.fromkeys((r["system"], r["periods"]) for r in found):
         cells = [
             f"{r['iterations']} (off by {r['error']:.0e})" if r["converged"] else "none"
-            for r in rows if (r["system"], r["periods"]) == (system, periods)
+            for r in found if (r["system"], r["periods"]) == (system, periods)
         ]  # fmt: skip
-        lines.append(f"| {system} | {periods} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([system, periods, *cells])
+    return f"{text}\n\n{report.markdown(['system', 'periods a window', *starts], rows)}"
 
 
 _TABLES = (_affine_table, _gradient_table, _iteration_table, _agreement_table, _lossless_table)

@@ -10,6 +10,8 @@ import optax
 import learning
 from physsim.plotting import COLOURS, style
 
+from . import report
+
 _LENGTHS = (200, 800, 3200, 12_800)
 _BATCH, _ALPHA, _UNITS, _HIDDEN = 4, 0.1, 50, 2
 _FIRST, _LAST = 2e-3, 2e-5
@@ -131,16 +133,12 @@ def _summary(rows: list[dict], key: str) -> str:
 
 
 def _table(rows: list[dict], heads: tuple[str, ...]) -> str:
-    lines = [
-        "| " + " | ".join([*heads, "updates", "ms an update", *_MEASURES]) + " |",
-        "|---" * (len(heads) + 2 + len(_MEASURES)) + "|",
-    ]
+    cells = []
     for case in dict.fromkeys(tuple(row[head] for head in heads) for row in rows):
         these = [row for row in rows if tuple(row[head] for head in heads) == case]
-        spent = [str(these[0]["updates"]), f"{np.median([row['ms'] for row in these]):.1f}"]
-        cells = [*map(str, case), *spent, *(_summary(these, key) for key in _MEASURES)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        spent = [these[0]["updates"], f"{np.median([row['ms'] for row in these]):.1f}"]
+        cells.append([*case, *spent, *(_summary(these, key) for key in _MEASURES)])
+    return report.markdown([*heads, "updates", "ms an update", *_MEASURES], cells)
 
 
 def table(result: dict) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,21 @@ medians over the rounds; absolute figures belong to this machine and what else i
 def number(value, pattern: str) -> str:
     """A figure, or nothing where there is none."""
     return "" if value is None else pattern.format(value)
+
+
+def markdown(heads: Collection, rows: Iterable[Iterable]) -> str:
+    """A table; cells are shown as `str` shows them."""
+    first, *rest = (f"| {' | '.join(map(str, cells))} |" for cells in (heads, *rows))
+    return "\n".join([first, "|" + "---|" * len(heads), *rest])
+
+
+def records(rows: list[dict]) -> str:
+    """A table of rows that all have the keys of the first, which are the heads."""
+    return markdown(rows[0], ([_shown(row[head]) for head in rows[0]] for row in rows))
+
+
+def _shown(value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def machine() -> dict:

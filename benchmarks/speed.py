@@ -46,13 +46,13 @@ _COLUMNS = (
 
 def table(result: dict) -> str:
     """Markdown."""
-    lines = [f"| {' | '.join(_COLUMNS)} |", "|" + "---|" * len(_COLUMNS)]
+    rows = []
     for r in result["rows"]:
         cells = [r["system"], r["n"], r["batch"], r["dtype"], r["program"]]
         cells += [f"{r['forces']:.4g}", f"{r['step_ns']:.4g}", f"{r['force_ns']:.3g}"]
         cells += [report.number(r.get("over_c"), "{:.2f}"), f"{r['over_physsim']:.3g}"]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return report.markdown(_COLUMNS, rows)
 
 
 def _ours(system, solver, y0, steps):

@@ -5,16 +5,16 @@ run (SRKN11b; the first tenth of the run compiles). Memory is the peak of the pr
 stage.
 """
 
-import json
-import resource
-import subprocess
 import sys
-import time
 
 import jax
 
 import circuits
 import physsim
+
+from . import processes, report
+from .memory import peak_mib
+from .timing import Laps
 
 DT = 0.4
 CASES = (
@@ -30,40 +30,31 @@ def measure(quick: bool) -> dict:
     """One row a case."""
     rows = []
     for kind, nodes, steps in CASES[:2] if quick else CASES:
-        command = [sys.executable, "-m", "benchmarks.stages", kind, str(nodes), str(steps)]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        rows.append(json.loads(output.splitlines()[-1]))
+        rows.append(processes.alone("stages", kind, nodes, steps))
         print(f"  {kind} of {nodes}: {sum(rows[-1]['seconds'].values()):.1f} s", flush=True)
     return {"rows": rows}
 
 
 def table(result: dict) -> str:
     """Markdown."""
-    lines = [
-        "| network | nodes | elements | text, MB | steps "
-        + "".join(f"| {stage}, s (CPU s; peak MiB) " for stage in STAGES)
-        + "| energy error |",
-        "|" + "---|" * (6 + len(STAGES)),
-    ]
+    heads = ["network", "nodes", "elements", "text, MB", "steps"]
+    heads += [*(f"{stage}, s (CPU s; peak MiB)" for stage in STAGES), "energy error"]
+    rows = []
     for r in result["rows"]:
         stages = [f"{r['seconds'][s]:.2f} ({r['cpu'][s]:.2f}; {r['peak'][s]:.0f})" for s in STAGES]
-        lines.append(
-            f"| {r['kind']} | {r['nodes']} | {r['elements']} | {r['megabytes']:.1f} | {r['steps']} "
-            f"| {' | '.join(stages)} | {r['energy_error']:.1e} |"
-        )
-    return "\n".join(lines)
+        network = [r["kind"], r["nodes"], r["elements"], f"{r['megabytes']:.1f}", r["steps"]]
+        rows.append([*network, *stages, f"{r['energy_error']:.1e}"])
+    return report.markdown(heads, rows)
 
 
 def case(kind: str, nodes: int, steps: int) -> dict:
     """Run one case, lap by lap."""
     row = {"kind": kind, "steps": steps, "seconds": {}, "cpu": {}, "peak": {}}
-    marks = [(time.perf_counter(), time.process_time())]
+    laps = Laps()
 
     def lap(stage):
-        marks.append((time.perf_counter(), time.process_time()))
-        row["seconds"][stage] = marks[-1][0] - marks[-2][0]
-        row["cpu"][stage] = marks[-1][1] - marks[-2][1]
-        row["peak"][stage] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        row["seconds"][stage], row["cpu"][stage] = laps.lap()
+        row["peak"][stage] = peak_mib()
 
     side = round(nodes**0.5)
     netlist = circuits.ladder(nodes) if kind == "ladder" else circuits.lattice(side, side)
@@ -95,8 +86,11 @@ def case(kind: str, nodes: int, steps: int) -> dict:
     }
 
 
+def warm(kind: str, nodes: int, steps: int) -> dict:
+    """The same after imports and the backend's start, which are not what is measured."""
+    case("ladder", 5, 10)
+    return case(kind, nodes, steps)
+
+
 if __name__ == "__main__":
-    physsim.tune_cpu()
-    jax.config.update("jax_enable_x64", True)
-    case("ladder", 5, 10)  # imports and the backend's start are not what is measured
-    print(json.dumps(case(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
+    processes.tell(warm, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -4,11 +4,12 @@ A step of current enters a lossless ladder, all 199 values 5 % off (standard dev
 good if the step arrives within 0.7 % of the nominal delay.
 """
 
-import resource
-import time
-
 import physsim
 from circuits import Circuit, CurrentSource, Netlist, Pulse, crossing, ladder, monte_carlo
+
+from . import report
+from .memory import peak_mib
+from .timing import Laps
 
 _SECTIONS, _SPREAD, _MARGIN = 100, 0.05, 0.007
 _STOP, _STEP, _LEVEL = 1.3e-6, 2e-9, 1.0
@@ -24,12 +25,12 @@ def measure(quick: bool) -> dict:
     }  # fmt: skip
     nominal = monte_carlo(circuit, "v(n100)", _arrival, samples=2, **options).nominal
     limits = (nominal * (1 - _MARGIN), nominal * (1 + _MARGIN))
-    start, cpu = time.perf_counter(), time.process_time()
+    laps = Laps()
     spread = monte_carlo(circuit, "v(n100)", _arrival, samples=samples, limits=limits, **options)
+    wall, cpu = laps.lap()
     row = {
         "samples": samples, "sections": _SECTIONS,
-        "s": time.perf_counter() - start, "CPU s": time.process_time() - cpu,
-        "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "s": wall, "CPU s": cpu, "peak MiB": peak_mib(),
         "delay, ns": 1e9 * float(nominal),
         "deviation, ns": 1e9 * float(spread.figures.std()),
         "predicted, ns": 1e9 * float(spread.predicted_deviation),
@@ -51,8 +52,5 @@ def _arrival(t, x):
 
 def table(result: dict) -> str:
     """Markdown."""
-    heads = list(result["rows"][0])
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for row in result["rows"]:
-        lines.append("| " + " | ".join(f"{row[head]:.4g}" for head in heads) + " |")
-    return "\n".join(lines)
+    (row,) = result["rows"]
+    return report.markdown(row, [[f"{value:.4g}" for value in row.values()]])

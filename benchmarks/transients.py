@@ -5,14 +5,11 @@ runs in a process of its own; CPU seconds of the second call, so without compila
 in the first. Phase error: of the wave at the end, from its last two periods.
 """
 
-import json
+import functools
 import math
 import resource
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -23,7 +20,10 @@ import voltax
 import circuits
 import learning
 import physsim
-from circuits._ngspice import _read_raw
+
+from . import processes, report
+from .memory import peak_mib, planned
+from .timing import timed
 
 L, C, WAVELENGTH, PER_PERIOD = 1e-6, 1e-12, 20, 40
 OMEGA = 2 * math.sin(math.pi / WAVELENGTH) / math.sqrt(L * C)
@@ -57,33 +57,24 @@ def _series(kind: str, sections: int, steps: int, programs) -> list[dict]:
 
 def table(result: dict) -> str:
     """Markdown."""
-    lines = [
-        "| what | sections | steps | program | first call, CPU s | second call, CPU s | ratio "
-        "| phase error, rad | gradient off SRKN11b's by | temporary memory, MiB "
-        "| peak of the process, MiB |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for r in result["rows"]:
-        lines.append(
-            f"| {r['kind']} | {r['sections']} | {r['steps']} | {r['program']} "
-            f"| {_text(r['first_cpu_s'], '.2f')} | {r['cpu_s']:.3f} | {r['ratio']:.3g} "
-            f"| {_text(r['phase'], '.1e')} "
-            f"| {_text(r.get('difference'), '.1e')} | {_text(r['temporary_mib'], '.3f')} "
-            f"| {r['peak_mib']:.0f} |"
-        )
-    return "\n".join(lines)
-
-
-def _text(value, pattern):
-    return "" if value is None else f"{value:{pattern}}"
+    heads = (
+        "what", "sections", "steps", "program", "first call, CPU s", "second call, CPU s", "ratio",
+        "phase error, rad", "gradient off SRKN11b's by", "temporary memory, MiB",
+        "peak of the process, MiB",
+    )  # fmt: skip
+    number = report.number
+    rows = [
+        [r["kind"], r["sections"], r["steps"], r["program"], number(r["first_cpu_s"], "{:.2f}"),
+         f"{r['cpu_s']:.3f}", f"{r['ratio']:.3g}", number(r["phase"], "{:.1e}"),
+         number(r.get("difference"), "{:.1e}"), number(r["temporary_mib"], "{:.3f}"),
+         f"{r['peak_mib']:.0f}"]
+        for r in result["rows"]
+    ]  # fmt: skip
+    return report.markdown(heads, rows)
 
 
 def _process(kind: str, program: str, sections: int, steps: int) -> dict:
-    command = [sys.executable, "-m", "benchmarks.transients", kind, program]
-    done = subprocess.run(
-        [*command, str(sections), str(steps)], check=True, capture_output=True, text=True
-    )
-    row = json.loads(done.stdout.splitlines()[-1])
+    row = processes.alone("transients", kind, program, sections, steps)
     print(f"  {kind} {program}: {row['cpu_s']:.3f} s of CPU", flush=True)
     return row
 
@@ -112,21 +103,19 @@ def phase_error(times: np.ndarray, voltage: np.ndarray, start: float) -> float:
     return abs(math.atan2(-b, a))
 
 
-def _cpu(call) -> tuple[float, object]:
-    start = time.process_time()
-    value = call()
-    return time.process_time() - start, value
+_cpu = functools.partial(timed, clock=time.process_time)
 
 
-def _row(first, again, phase=None, gradient=None, temporary=None, children=False):
-    who = resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF
+def _row(
+    first, again, phase=None, gradient=None, temporary=None, who: int = resource.RUSAGE_SELF
+) -> dict:
     return {
         "first_cpu_s": first,
         "cpu_s": again,
         "phase": phase,
         "gradient": gradient,
         "temporary_mib": temporary,
-        "peak_mib": resource.getrusage(who).ru_maxrss / 1024,
+        "peak_mib": peak_mib(who),
     }
 
 
@@ -148,22 +137,18 @@ def run_physsim(method: str, sections: int, steps: int) -> dict:
 def run_ngspice(method: str, sections: int, steps: int) -> dict:
     """ngspice with its default options, the trapezoidal rule."""
     middle, stop = sections // 2, steps * STEP
-    cards = f".tran {STEP!r} {stop!r} 0 {STEP!r} uic\n.save v(n{middle})\n.end\n"
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "deck.cir").write_text(f"{deck(sections)}\n{cards}")
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            ["ngspice", "-n", "-b", "-r", "out.raw", "deck.cir"],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        data = _read_raw(Path(folder, "out.raw").read_bytes())
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    error = phase_error(data["time"], data[f"v(n{middle})"], wave(sections)[middle - 1])
-    row = _row(None, spent, error, children=True)
+    analysis, signal = f".tran {STEP!r} {stop!r} 0 {STEP!r} uic", f"v(n{middle})"
+    spent, data = timed(
+        lambda: circuits.run_ngspice(f"{deck(sections)}\n{analysis}", [signal]), _children_cpu
+    )
+    error = phase_error(data["time"], data[signal], wave(sections)[middle - 1])
+    row = _row(None, spent, error, who=resource.RUSAGE_CHILDREN)
     return row | {"points": len(data["time"])}
+
+
+def _children_cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _voltax(sections):
@@ -180,7 +165,7 @@ def run_voltax(method: str, sections: int, steps: int) -> dict:
     times = jnp.arange(steps + 1) * STEP
 
     def run():
-        return jax.block_until_ready(voltax.transient(circuit, times, ic=start, method="trap"))
+        return voltax.transient(circuit, times, ic=start, method="trap")
 
     (first, _), (again, solution) = _cpu(run), _cpu(run)
     middle = sections // 2
@@ -188,13 +173,12 @@ def run_voltax(method: str, sections: int, steps: int) -> dict:
     return _row(first, again, phase_error(np.asarray(times), voltage, wave(sections)[middle - 1]))
 
 
-def _gradient(compiled, arguments, flat) -> dict:
-    def run():
-        return jax.block_until_ready(compiled(*arguments))
-
+def _gradient(gradient, arguments, flat) -> dict:
+    compiling, compiled = _cpu(lambda: jax.jit(gradient).lower(*arguments).compile())
+    run = functools.partial(compiled, *arguments)
     (first, _), (again, value) = _cpu(run), _cpu(run)
-    temporary = compiled.memory_analysis().temp_size_in_bytes / 2**20
-    return _row(first, again, gradient=flat(value), temporary=temporary)
+    temporary = planned(compiled).temp_size_in_bytes / 2**20
+    return _row(compiling + first, again, gradient=flat(value), temporary=temporary)
 
 
 def gradient_physsim(method: str, sections: int, steps: int) -> dict:
@@ -222,11 +206,7 @@ def gradient_physsim(method: str, sections: int, steps: int) -> dict:
             by_name[f"L{i}.L"] * L for i in range(1, sections)
         ]
 
-    start = time.process_time()
-    compiled = jax.jit(gradient).lower(circuit.hamiltonian).compile()
-    compiling = time.process_time() - start
-    row = _gradient(compiled, (circuit.hamiltonian,), flat)
-    return row | {"first_cpu_s": row["first_cpu_s"] + compiling}
+    return _gradient(gradient, (circuit.hamiltonian,), flat)
 
 
 def gradient_voltax(method: str, sections: int, steps: int) -> dict:
@@ -246,11 +226,7 @@ def gradient_voltax(method: str, sections: int, steps: int) -> dict:
         parts = (value.elements["Capacitor"].log_c, value.elements["Inductor"].log_l)
         return [float(x) for part in parts for x in part]
 
-    begin = time.process_time()
-    compiled = jax.jit(jax.grad(cost)).lower(arrays).compile()
-    compiling = time.process_time() - begin
-    row = _gradient(compiled, (arrays,), flat)
-    return row | {"first_cpu_s": row["first_cpu_s"] + compiling}
+    return _gradient(jax.grad(cost), (arrays,), flat)
 
 
 RUNS = {
@@ -267,14 +243,14 @@ GRADIENTS = {
 }
 
 
+PROGRAMS = {"run": RUNS, "gradient": GRADIENTS}
+
+
+def case(kind: str, program: str, sections: int, steps: int) -> dict:
+    """Run one program."""
+    outcome = PROGRAMS[kind][program](program, sections, steps)
+    return {"kind": kind, "program": program, "sections": sections, "steps": steps} | outcome
+
+
 if __name__ == "__main__":
-    physsim.tune_cpu()
-    jax.config.update("jax_enable_x64", True)
-    what, name, size, count = sys.argv[1:]
-    programs = {"run": RUNS, "gradient": GRADIENTS}[what]
-    outcome = programs[name](name, int(size), int(count))
-    print(
-        json.dumps(
-            {"kind": what, "program": name, "sections": int(size), "steps": int(count)} | outcome
-        )
-    )
+    processes.tell(case, sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

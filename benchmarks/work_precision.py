@@ -18,6 +18,7 @@ import physsim
 from physsim import PhaseState
 
 from . import report, systems
+from .timing import timed
 
 SOLVERS = {
     "StormerVerlet": physsim.StormerVerlet(),
@@ -84,9 +85,8 @@ def _curve(system, runner, forces, periods, densities, reference):
     for density in densities:
         steps = max(1, round(periods * density / forces / _BLOCKS))
         dt = periods * _PERIOD / steps / _BLOCKS
-        start = time.process_time()
-        worst, _ = jax.block_until_ready(runner(dt, steps))
-        seconds = time.process_time() - start
+        run = functools.partial(runner, dt, steps)
+        seconds, (worst, _) = timed(run, time.process_time)
         short = max(1, round(_SHORT * density / forces / _BLOCKS))
         _, y = runner(_SHORT * _PERIOD / short / _BLOCKS, short)
         points.append(
@@ -178,9 +178,7 @@ def _scipy_point(system, tolerance, periods, reference):
         return scipy.integrate.solve_ivp(field, (0, end), y0, **options)
 
     field(0, y0)
-    start = time.process_time()
-    long = solve(periods * _PERIOD)
-    seconds = time.process_time() - start
+    seconds, long = timed(functools.partial(solve, periods * _PERIOD), time.process_time)
     energies = jax.jit(lambda q, p: system.H(q, p, u))(long.y[:n], long.y[n:])
     short = solve(_SHORT * _PERIOD)
     end = PhaseState(short.y[:n, -1], short.y[n:, -1])
@@ -233,14 +231,13 @@ def table(result: dict) -> str:
     for name, curves in result["curves"].items():
         for error, work in (("energy", "forces"), ("trajectory", "short_forces")):
             periods = result["periods"] if error == "energy" else result["short_periods"]
-            head = " | ".join(f"{t:g}" for t in TARGETS)
             text += ["", f"**{name}**: force evaluations in 2 pi units of time for a relative "
                      f"{error} error over {periods} such times", ""]  # fmt: skip
-            text += [f"| method | {head} |", "|" + "---|" * (len(TARGETS) + 1)]
+            rows = []
             for method, points in curves.items():
                 found = [needed(points, t, error, work) for t in TARGETS]
-                cells = " | ".join(report.number(x, "{:.0f}") or "-" for x in found)
-                text.append(f"| {method} | {cells} |")
+                rows.append([method, *(report.number(x, "{:.0f}") or "-" for x in found)])
+            text.append(report.markdown(["method", *(f"{t:g}" for t in TARGETS)], rows))
         text += ["", summary(curves) + "."]
     return "\n".join(text)
 
