@@ -7,7 +7,7 @@ import pytest
 
 from physsim.cli._files import bundled
 from physsim.cli._task import read_task
-from physsim.cli._training import Trainer
+from physsim.cli._training import TaskTrainer
 
 TASKS = sorted(path.name for path in bundled(".").glob("*.toml"))
 
@@ -19,7 +19,7 @@ def test_they_are_found():
 
 @pytest.mark.parametrize("name", TASKS)
 def test_each_can_be_trained(name):
-    trainer = Trainer(read_task(Path(name)))
+    trainer = TaskTrainer(read_task(Path(name)))
     objective, samples = trainer.objective(seed=0)
     problem = objective.problem(objective.H, None if samples is None else samples[0])
     z = objective.domain.to_free(objective.H)

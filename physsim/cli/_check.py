@@ -133,7 +133,7 @@ def _of_netlist(path, measure, integrator_name, t_end, dt) -> _Checked:
     from ._experiment import check_experiment
 
     circuit = load_circuit(path).noiseless()
-    solver = circuit.default_solver if integrator_name is None else integrator(integrator_name)
+    solver = integrator(integrator_name) or circuit.default_solver
     experiment = check_experiment(circuit, measure, solver, t_end, dt)
     stop = float(experiment.times[-1])
     name = experiment.cost.readout.name
@@ -144,10 +144,10 @@ def _of_netlist(path, measure, integrator_name, t_end, dt) -> _Checked:
 def _of_task(path: Path) -> _Checked:
     """The first run of a task, from the values it starts with."""
     from ._task import read_task
-    from ._training import Trainer
+    from ._training import TaskTrainer
 
     task = read_task(path)
-    trainer = Trainer(task)
+    trainer = TaskTrainer(task)
     objective, samples = trainer.objective(task.seed)
     sample = None if samples is None else samples[0]
     problem = objective.problem(objective.H, sample)

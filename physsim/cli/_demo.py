@@ -90,11 +90,11 @@ def _gradients(circuit, folder: Path) -> dict:
 def _train(folder: Path) -> dict:
     from ._learn import write_results
     from ._task import read_task
-    from ._training import Run, Trainer
+    from ._training import TaskTrainer, TrainingRun
 
     console.rule("4. Training the tanks and their coupling on a target waveform")
     task = read_task(bundled("coupled_lc.toml"))
-    trained = Trainer(task).run(Run(task.seed, folder, "coupled_lc", overwrite=True))
+    trained = TaskTrainer(task).run(TrainingRun(task.seed, folder, "coupled_lc", overwrite=True))
     figures = write_results(trained, folder, "coupled_lc")
     hidden = load_circuit(task.path.parent / task.target["netlist"]).values()
     figures["hidden_values"] = hidden

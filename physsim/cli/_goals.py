@@ -23,7 +23,7 @@ _BEFORE_AFTER = (("before", 1), ("after", 0))
 _TARGET = 6
 
 
-class AbstractGoal(ABC):
+class AbstractTaskGoal(ABC):
     """The cost of a task's runs, and how to tell and show what was learned."""
 
     def __init__(self, experiment: Experiment, cost: Any, targets: Any, samples=None, judges=None):
@@ -40,7 +40,7 @@ class AbstractGoal(ABC):
 
 
 @final
-class WaveformGoal(AbstractGoal):
+class WaveformGoal(AbstractTaskGoal):
     """A read-out follows a target in mean square."""
 
     def __init__(self, task: Task, circuit: Circuit, seed: int):
@@ -78,7 +78,7 @@ class WaveformGoal(AbstractGoal):
 
 
 @final
-class ResponseGoal(AbstractGoal):
+class ResponseGoal(AbstractTaskGoal):
     """A read-out's spectrum, over that of the drive, has a wanted shape."""
 
     def __init__(self, task: Task, circuit: Circuit, seed: int):
@@ -125,7 +125,7 @@ class ResponseGoal(AbstractGoal):
 
 
 @final
-class ClassesGoal(AbstractGoal):
+class ClassesGoal(AbstractTaskGoal):
     """The read-out of a run's class gathers the most energy."""
 
     def __init__(self, task: Task, circuit: Circuit, seed: int):

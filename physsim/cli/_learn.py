@@ -14,7 +14,7 @@ from ._curves import save_curves
 from ._files import console, find_input, output_folder, save_figure, save_json
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, is_first, join
 from ._main import app
-from ._options import Out, Overwrite
+from ._options import Out, Overwrite, Repeats, Resume, TaskFile
 from ._record import save_record
 from ._schema import check_known
 from ._task import METHODS, Task, read_task
@@ -22,15 +22,13 @@ from ._task import METHODS, Task, read_task
 
 @app.command(rich_help_panel="Echo learning")
 def learn(
-    task: Annotated[Path, typer.Argument(help="A TOML task, or a bundled one's name.")],
+    task: TaskFile,
     method: Annotated[
         str | None, typer.Option(help="RHEL, ReversibleAdjoint, BPTT or ContinuousAdjoint.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Default: the task's.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Train this often, from seed on.")] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the results' folder.")
-    ] = False,
+    seeds: Repeats = 1,
+    resume: Resume = False,
     overwrite: Overwrite = False,
     out: Out = "out",
     coordinator: Coordinator = None,
@@ -86,13 +84,13 @@ def _train_all(
     task: Task, folder: Path, stem: str, seeds: int, mesh: Any, resume: bool, overwrite: bool
 ) -> list[dict]:
     """The figures of each seed's training, written as they come."""
-    from ._training import Run, Trainer
+    from ._training import TaskTrainer, TrainingRun
 
-    trainer, results = Trainer(task, mesh), []
+    trainer, results = TaskTrainer(task, mesh), []
     name = task.gradient["method"]
     for seed in range(task.seed, task.seed + seeds):
         label = stem if seeds == 1 else f"{stem}_{name}_{seed}"
-        trained = trainer.run(Run(seed, folder, label, resume, overwrite))
+        trained = trainer.run(TrainingRun(seed, folder, label, resume, overwrite))
         if trained.fit.origin:
             console.print(trained.fit.origin)
         results.append(write_results(trained, folder, label) if is_first() else trained.figures())

@@ -15,7 +15,7 @@ from ._analysis import save_csv, si
 from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_circuit, is_first, join
 from ._main import app
-from ._options import Netlist, OptionalIntegrator, Out, integrator, seconds
+from ._options import Netlist, OptionalIntegrator, Out, StopTime, TimeStep, integrator, seconds
 from ._waveform_figures import HELP, parse_figure
 
 _LEVEL = 0.95
@@ -38,8 +38,8 @@ def mc(
     ] = None,
     samples: Annotated[int, typer.Option(min=2, help="How many circuits to draw.")] = 1000,
     seed: Annotated[int, typer.Option(help="Draws depend on it alone.")] = 0,
-    t_end: Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")] = None,
-    dt: Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")] = None,
+    t_end: StopTime = None,
+    dt: TimeStep = None,
     integrator_name: OptionalIntegrator = None,
     out: Out = "out",
     coordinator: Coordinator = None,
@@ -79,7 +79,7 @@ def mc(
         circuit, wanted.quantities, wanted.measure,
         samples=samples, seed=seed, tolerances=given, limits=limits,
         t_end=seconds(t_end, "--t-end"), dt=seconds(dt, "--dt"),
-        solver=None if integrator_name is None else integrator(integrator_name),
+        solver=integrator(integrator_name),
         mesh=mesh, progress=True,
     )  # fmt: skip
     console.print(circuit.netlist.title)

@@ -2,15 +2,22 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, overload
+from typing import Annotated, Any, overload
 
 import typer
 
 Netlist = Annotated[Path, typer.Argument(help="A netlist file, or a bundled netlist's name.")]
 Out = Annotated[str, typer.Option("--out", "-o", help="Folder for results.")]
+TaskFile = Annotated[Path, typer.Argument(help="A TOML task, or a bundled one's name.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Train this often, from seed on.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the checkpoint in the results' folder.")
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace another training's results in that folder.")
 ]
+StopTime = Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")]
+TimeStep = Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")]
 OptionalIntegrator = Annotated[
     str | None,
     typer.Option("--integrator", help="StormerVerlet, SRKN11b, ... Default: the one that suits."),
@@ -66,8 +73,14 @@ def choose(name: str, table: dict, what: str):
     return table[name]
 
 
-def integrator(name: str):
-    """An integrator by its literature name."""
+@overload
+def integrator(name: str) -> Any: ...
+@overload
+def integrator(name: None) -> None: ...
+def integrator(name: str | None) -> Any:
+    """An integrator by its literature name; none without a name."""
     import physsim
 
+    if name is None:
+        return None
     return choose(name, {s: getattr(physsim, s) for s in INTEGRATORS}, "integrator")()

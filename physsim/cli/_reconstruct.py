@@ -10,16 +10,14 @@ from rich.table import Table
 
 from ._files import console, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Out, Overwrite
+from ._options import Out, Overwrite, Repeats, Resume
 
 
 @app.command(rich_help_panel="Series")
 def reconstruct(
     task: Annotated[Path, typer.Argument(help="A TOML task: data, model, training.")],
-    seeds: Annotated[int, typer.Option(min=1, help="Train this often, from seed on.")] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the results' folder.")
-    ] = False,
+    seeds: Repeats = 1,
+    resume: Resume = False,
     overwrite: Overwrite = False,
     out: Out = "out",
 ) -> None:

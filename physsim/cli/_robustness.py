@@ -7,12 +7,12 @@ import typer
 
 from ._files import console, find_input, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Out, seconds
+from ._options import Out, TaskFile, seconds
 
 
 @app.command(rich_help_panel="Echo learning")
 def robustness(
-    task: Annotated[Path, typer.Argument(help="A TOML task, or a bundled one's name.")],
+    task: TaskFile,
     quality: Annotated[
         float | None, typer.Option(help="Q of all capacitors, at 1 / sqrt(L C). Default: no loss.")
     ] = None,
@@ -60,9 +60,9 @@ def robustness(
 
     docs/learning.md tells the theory.
     """
-    from ._robustness_study import Plan, study
+    from ._robustness_study import RobustnessPlan, study
 
-    plan = Plan(
+    plan = RobustnessPlan(
         quality=quality, temperature=temperature, drift=drift, mismatch=mismatch,
         flip_gain=flip_gain, flip_delay=seconds(flip_delay, "--flip-delay") or 0.0,
         flip_jitter=seconds(flip_jitter, "--flip-jitter") or 0.0, readout_noise=readout_noise,

@@ -6,16 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
 
 from physsim.plotting import ABOVE, COLOURS, style
 
-from ._robustness_study import EPSILONS, Study, shown
-from ._robustness_verdict import NAMES
-
-_SHORT = NAMES | {"diffusion": "thermal noise (energy / energy)"}
-_SECONDS = EngFormatter("s", places=0)
-_UNITS = {"flip_delay": _SECONDS, "flip_jitter": _SECONDS}
+from ._robustness_imperfections import IMPERFECTIONS, shown
+from ._robustness_study import EPSILONS, Study
 
 
 def cosine_picture(study: Study) -> Figure:
@@ -46,7 +41,7 @@ def _map_picture(study: Study, tables, label: str, lines, **colours: Any) -> Fig
                     axis.contour(EPSILONS, rows[:-1] + 0.5, table, levels=[line], colors="black")
             axis.set_xscale("log")
             axis.set_yticks(range(len(found.sweep.levels)), _labels(found, study), fontsize=7)
-            axis.set_title(_SHORT[found.sweep.field], fontsize=8)
+            axis.set_title(_title(found), fontsize=8)
             axis.grid(False)
         for axis in axes[1]:
             axis.set_xlabel("epsilon (nudge, units of the state)", fontsize=7)
@@ -59,10 +54,14 @@ def _edges(x):
     return np.concatenate([x[:1] / ratio, x * ratio])
 
 
+def _title(found) -> str:
+    imperfection = IMPERFECTIONS[found.sweep.field]
+    return imperfection.title or imperfection.name
+
+
 def _labels(found, study: Study) -> list[str]:
-    field = found.sweep.field
-    values = [shown(field, x, study.units) for x in found.sweep.levels]
-    return [_UNITS[field](x) if field in _UNITS else f"{x:.2g}" for x in values]
+    label = IMPERFECTIONS[found.sweep.field].label
+    return [label(x) for x in shown(found.sweep, study.units)]
 
 
 def loss_picture(study: Study) -> Figure:
@@ -83,7 +82,7 @@ def loss_picture(study: Study) -> Figure:
             axis.axhline(study.losses["before"], color=COLOURS[1], linewidth=1,
                          label="before training")  # fmt: skip
             axis.set_xticks(at, _labels(found, study), rotation=60, fontsize=7)
-            axis.set_title(_SHORT[found.sweep.field], fontsize=8)
+            axis.set_title(_title(found), fontsize=8)
         for axis in axes[:, 0]:
             axis.set_ylabel("loss after training")
         axes[0, 0].legend(loc="best")

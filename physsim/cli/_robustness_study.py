@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -14,9 +14,10 @@ from learning import EchoErrors, FidelityMap, Machines, NudgeSize, Sweep
 from physsim import integrate, progress_bar
 
 from ._optimiser import make_optimiser
+from ._robustness_imperfections import IMPERFECTIONS, Units, shown, sweeps
 from ._robustness_verdict import verdict
 from ._task import read_task
-from ._training import Trainer, listed, lossy_elements
+from ._training import TaskTrainer, listed, lossy_elements
 
 _BOLTZMANN = 1.380649e-23
 EPSILONS = np.logspace(-4, 0, 9)
@@ -24,7 +25,7 @@ EPSILONS = np.logspace(-4, 0, 9)
 
 @final
 @dataclass(frozen=True)
-class Plan:
+class RobustnessPlan:
     """A planned machine in SI, and how much is to be computed."""
 
     quality: float | None
@@ -48,28 +49,12 @@ class Plan:
             raise ValueError("--temperature is noise of losses: it needs --quality")
 
 
-class Units(NamedTuple):
-    """What turns `EchoErrors`, which are dimensionless, into what a designer knows.
-
-    The angular frequency is 1 / sqrt(L C), geometric means of the circuit's values: its unit.
-    """
-
-    time: float
-    """In s."""
-    energy: float
-    """In J."""
-    angle: float
-    """omega T: radians at that frequency in one run."""
-    power: float
-    """The mean energy of a momentum in the run, dimensionless, over the run's time."""
-
-
 @final
 @dataclass(frozen=True)
 class Study:
     """Everything that was found."""
 
-    plan: Plan
+    plan: RobustnessPlan
     units: Units
     machine: EchoErrors
     base: FidelityMap
@@ -106,7 +91,7 @@ class Study:
         return verdict(self)
 
     def figures(self) -> dict[str, Any]:
-        """All numbers, with levels in the units of `shown`."""
+        """All numbers, with levels as people give them."""
         return {
             "fit": self.fit,
             "verdict": self.verdict,
@@ -132,68 +117,43 @@ class Study:
 
 def _figures(found: FidelityMap, units: Units) -> dict[str, Any]:
     return {
-        "level": [shown(found.sweep.field, x, units) for x in found.sweep.levels],
+        "level": shown(found.sweep, units),
         "cosine": found.cosine.tolist(),
         "norm_ratio": [[x if math.isfinite(x) else None for x in row] for row in found.ratio],
         "loss": [x if math.isfinite(x) else None for x in found.loss.tolist()],
     }
 
 
-def shown(field: str, level: float, units: Units) -> float:
-    """A level as people give it: Q, energy taken up over energy, seconds, bits or a share."""
-    if field == "loss":
-        return 1.0 / level
-    if field == "diffusion":
-        return level / units.power
-    return level * units.time if field in ("flip_delay", "flip_jitter") else float(level)
-
-
-def _sweeps(units: Units) -> list[Sweep]:
-    """From mild to severe, in the Hamiltonian's units."""
-    return [
-        Sweep("loss", np.logspace(-2, 1, 7) / units.angle),
-        Sweep("diffusion", np.logspace(-11, 1, 7) * units.power),
-        Sweep("drift", np.logspace(-4, -1, 7)),
-        Sweep("mismatch", np.logspace(-6, -1, 6)),
-        Sweep("flip_gain", np.logspace(-3, 0, 7)),
-        Sweep("flip_delay", np.logspace(-3, 0, 7)),
-        Sweep("flip_jitter", np.logspace(-5, 0, 6)),
-        Sweep("readout_noise", np.logspace(-6, 0, 7)),
-        Sweep("adc_bits", np.array([24.0, 20.0, 16.0, 12.0, 10.0, 8.0, 6.0])),
-        Sweep("dac_bits", np.array([12.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.0])),
-    ]
-
-
-def study(path: Path, plan: Plan) -> Study:
+def study(path: Path, plan: RobustnessPlan) -> Study:
     """Run the sweeps, trainings and the search for the best nudge, with a progress bar."""
     task = read_task(path)
     task = replace(task, gradient=task.gradient | {"method": "BPTT"})
-    trainer = Trainer(task)
+    trainer = TaskTrainer(task)
     objective, samples = trainer.objective(task.seed)
     samples = samples if samples is None else samples[: plan.samples]
     machines = learning.make_machines(objective, samples)
     units = _units(trainer.circuit, objective, samples)
     machine = _machine(plan, units)
-    sweeps = _sweeps(units)
+    swept = sweeps(units)
     train = (_optimiser(task, plan), plan.updates) if plan.updates else None
-    with progress_bar("imperfections", len(sweeps) + 3) as advance:
+    with progress_bar("imperfections", len(swept) + 3) as advance:
 
         def told(field: str) -> None:
-            advance(1, note=_NAMES.get(field, field))
+            advance(1, note=IMPERFECTIONS[field].note or field)
 
         (base,) = learning.sweep_imperfections(
             machines, machine, [Sweep("flip_gain", np.array([plan.flip_gain]))], EPSILONS,
             seeds=max(plan.seeds, 4), train=train, told=told,
         )  # fmt: skip
         maps = learning.sweep_imperfections(
-            machines, machine, sweeps, EPSILONS, seeds=plan.seeds, train=train, told=told
+            machines, machine, swept, EPSILONS, seeds=plan.seeds, train=train, told=told
         )
         nudges = learning.nudge_size(
             machines, np.logspace(-7, -3, 5), np.logspace(-5, -0.5, 16), seeds=32
         )
         advance(1, note="best epsilon")
         losses = _losses(machines, machine, base, train)
-        lossy_losses = _lossy_losses(machines, machine, sweeps[0], train)
+        lossy_losses = _lossy_losses(machines, machine, swept[0], train)
         blame = _blame(machines, machine, base)
         advance(1)
     lossy = listed(lossy_elements(trainer.circuit))
@@ -202,10 +162,7 @@ def study(path: Path, plan: Plan) -> Study:
     )  # fmt: skip
 
 
-_NAMES = {"loss": "Q", "diffusion": "thermal noise"}
-
-
-def _optimiser(task, plan: Plan):
+def _optimiser(task, plan: RobustnessPlan):
     options = task.optimiser | {"iterations": plan.updates}
     if options["method"] == "lbfgs":
         # A line search needs losses without noise.
@@ -228,7 +185,7 @@ def _units(circuit, objective, samples) -> Units:
     return Units(scales.time, scales.energy, horizon, energy / horizon)
 
 
-def _machine(plan: Plan, units: Units) -> EchoErrors:
+def _machine(plan: RobustnessPlan, units: Units) -> EchoErrors:
     loss = 0.0 if plan.quality is None else 1.0 / plan.quality
     return EchoErrors(
         loss=loss,

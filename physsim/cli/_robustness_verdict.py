@@ -1,27 +1,15 @@
 """What a study comes to, in one paragraph."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-from matplotlib.ticker import EngFormatter
+from ._robustness_imperfections import IMPERFECTIONS
 
-NAMES = {
-    "loss": "Q",
-    "diffusion": "thermal noise (energy taken up in a run, relative)",
-    "drift": "drift between the passes",
-    "mismatch": "mismatch between the echoes",
-    "flip_gain": "gain error of the flip",
-    "flip_delay": "delay of the flip",
-    "flip_jitter": "jitter of the flip",
-    "readout_noise": "read-out noise",
-    "adc_bits": "ADC bits",
-    "dac_bits": "DAC bits",
-}
-_SECONDS = EngFormatter("s", places=1)
-_AT_LEAST = ("loss", "adc_bits", "dac_bits")
+if TYPE_CHECKING:
+    from ._robustness_study import Study
 
 
-def verdict(study: Any) -> str:
+def verdict(study: "Study") -> str:
     """Whether the planned machine would learn, why not, and what it must at least be."""
     cosine = study.base.best[0]
     parts = [
@@ -62,7 +50,7 @@ def _why(study) -> str:
             "Q, or let the echo run with gain."
         )
     if study.blame:
-        return f"What costs most is the {NAMES[study.blame]}."
+        return f"What costs most is the {IMPERFECTIONS[study.blame].name}."
     if study.lossy:
         return (
             f"The circuit itself is lossy ({study.lossy}), so its echo misses its start: use an "
@@ -93,18 +81,10 @@ def _limits(study) -> str:
 
 
 def _limit(found, units) -> str:
-    from ._robustness_study import shown
-
-    field, level = found.sweep.field, found.tolerable
+    imperfection, level = IMPERFECTIONS[found.sweep.field], found.tolerable
     if not math.isfinite(level):
         return ""
-    value = shown(field, level, units)
-    if field in _AT_LEAST:
-        number = f"{value:.3g}" if field == "loss" else f"{math.ceil(value)}"
-        return f"{NAMES[field]} of at least {number}"
-    if field in ("flip_delay", "flip_jitter"):
-        return f"{NAMES[field]} below {_SECONDS(value)}"
-    return f"{NAMES[field]} below {value:.2g}"
+    return f"{imperfection.name} {imperfection.bound(imperfection.shown(level, units))}"
 
 
 def _nudge(nudges) -> str:

@@ -8,15 +8,15 @@ import typer
 
 from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Netlist, OptionalIntegrator, Out, integrator, seconds
+from ._options import Netlist, OptionalIntegrator, Out, StopTime, TimeStep, integrator, seconds
 from ._record import save_record
 
 
 @app.command(rich_help_panel="Circuits")
 def simulate(
     netlist: Netlist,
-    t_end: Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")] = None,
-    dt: Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")] = None,
+    t_end: StopTime = None,
+    dt: TimeStep = None,
     save_every: Annotated[int | None, typer.Option(min=1, help="Steps between samples.")] = None,
     node: Annotated[
         list[str] | None,
@@ -41,7 +41,7 @@ def simulate(
     circuit = load_circuit(netlist)
     for name in node or ():
         circuit.readout(f"v({name})")
-    solver = None if integrator_name is None else integrator(integrator_name)
+    solver = integrator(integrator_name)
     result = circuit.simulate(
         seconds(t_end, "--t-end"),
         seconds(dt, "--dt"),

@@ -16,7 +16,17 @@ from ._analysis import VALUE_UNITS, quantities, save_csv, si, unit_of, value_uni
 from ._files import console, load_circuit, output_folder, save_figure
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_circuit, is_first, join
 from ._main import app
-from ._options import Measure, Netlist, Node, OptionalIntegrator, Out, integrator, seconds
+from ._options import (
+    Measure,
+    Netlist,
+    Node,
+    OptionalIntegrator,
+    Out,
+    StopTime,
+    TimeStep,
+    integrator,
+    seconds,
+)
 from ._waveform_figures import HELP, parse_figure
 
 _LEGEND = 8
@@ -34,8 +44,8 @@ def sweep(
     node: Node = None,
     measure: Measure = None,
     figure: Annotated[str | None, typer.Option(help=HELP + " Plotted over the value.")] = None,
-    t_end: Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")] = None,
-    dt: Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")] = None,
+    t_end: StopTime = None,
+    dt: TimeStep = None,
     integrator_name: OptionalIntegrator = None,
     out: Out = "out",
     coordinator: Coordinator = None,
@@ -68,7 +78,7 @@ def sweep(
     waves = circuits.sweep(
         circuit, columns, names,
         t_end=seconds(t_end, "--t-end"), dt=seconds(dt, "--dt"),
-        solver=None if integrator_name is None else integrator(integrator_name),
+        solver=integrator(integrator_name),
         mesh=mesh, progress=True,
     )  # fmt: skip
     if not is_first():

@@ -63,7 +63,7 @@ def timescales(
     timescales_s1_fast.toml and timescales_s2_fast.toml. See docs/timescales.md.
     """
     folder = output_folder(Path(out))
-    solver = None if integrator_name is None else integrator(integrator_name)
+    solver = integrator(integrator_name)
     span = (seconds(t_end, "--t-end"), seconds(dt, "--dt"))
     look = _Look(measure, seconds(lag, "--lag"), *span, solver, windows)
 

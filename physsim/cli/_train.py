@@ -15,7 +15,7 @@ from ._digest import digest
 from ._files import console, output_folder
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_same, is_first, join
 from ._main import app
-from ._options import Out, Overwrite
+from ._options import Out, Overwrite, Resume
 from ._record import save_record
 from ._train_config import METHODS, TrainConfig, read_config
 
@@ -32,9 +32,7 @@ def train(
         int | None, typer.Option(min=1, help="Train this often, with seeds 0, 1, ...")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many epochs.")] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoints in the results' folder.")
-    ] = False,
+    resume: Resume = False,
     overwrite: Overwrite = False,
     out: Out = "out",
     coordinator: Coordinator = None,

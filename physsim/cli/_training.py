@@ -12,7 +12,7 @@ from circuits import Circuit
 
 from ._digest import digest, digest_of_netlist
 from ._files import load_circuit
-from ._goals import GOALS, AbstractGoal
+from ._goals import GOALS, AbstractTaskGoal
 from ._optimiser import make_optimiser, make_schedule
 from ._task import Task
 from ._values import choose_values, spread_values
@@ -24,7 +24,7 @@ class Trained:
     """A task's result: the fit, and the circuits before and after."""
 
     task: Task
-    goal: AbstractGoal
+    goal: AbstractTaskGoal
     fit: learning.Fit
     before: Circuit
     after: Circuit
@@ -47,7 +47,7 @@ class Trained:
 
 @final
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """One training of a task: its seed, and where it keeps its state."""
 
     seed: int
@@ -61,7 +61,7 @@ class Run:
 
 
 @final
-class Trainer:
+class TaskTrainer:
     """A task made ready: parts that several runs share, so that each is compiled once."""
 
     def __init__(self, task: Task, mesh: Any = None):
@@ -73,7 +73,7 @@ class Trainer:
         self.circuit, self.chosen = choose_values(load_circuit(task.netlist), task.train, where)
         _check_losses(task, self.circuit)
 
-    def run(self, run: Run | None = None, progress: bool = True) -> Trained:
+    def run(self, run: TrainingRun | None = None, progress: bool = True) -> Trained:
         """Train once; without a `run`, by the task's seed and without files."""
         task = self.task
         seed = task.seed if run is None else run.seed
@@ -111,7 +111,7 @@ class Trainer:
         )  # fmt: skip
         return objective, data["samples"]
 
-    def _mesh(self, goal: AbstractGoal) -> Any:
+    def _mesh(self, goal: AbstractTaskGoal) -> Any:
         """The devices that share the samples. `ValueError` where hosts have nothing to share."""
         import jax
 
@@ -123,7 +123,7 @@ class Trainer:
             )
         return None
 
-    def _data(self, goal: AbstractGoal) -> dict[str, Any]:
+    def _data(self, goal: AbstractTaskGoal) -> dict[str, Any]:
         """What is run: shared by all samples, or each sample's own."""
         import jax.numpy as jnp
 
@@ -150,7 +150,7 @@ class Trainer:
             "check_every": self.task.gradient["check_every"] or None,
         }
 
-    def _files(self, run: Run, goal: AbstractGoal) -> dict[str, Any]:
+    def _files(self, run: TrainingRun, goal: AbstractTaskGoal) -> dict[str, Any]:
         """The checkpoint and the metrics file of a run."""
         domain = learning.make_domain(self.circuit.hamiltonian, **self.chosen._asdict())
         names = np.array(self.circuit.hamiltonian.parameter_names())[np.asarray(domain.index)]
@@ -206,7 +206,7 @@ def listed(names: list[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def belongs_to(task: Task, circuit: Circuit, goal: AbstractGoal, seed: int) -> dict[str, str]:
+def belongs_to(task: Task, circuit: Circuit, goal: AbstractTaskGoal, seed: int) -> dict[str, str]:
     """What a training is made of; a checkpoint of anything else is another training's."""
     plain = replace(task, path=Path(task.path.name), netlist=Path(task.netlist.name))
     samples = [goal.targets, goal.samples, goal.judges]
