@@ -15,7 +15,7 @@ _FINEST = 1_000_000
 _LONGEST_DETOUR = 4.0
 
 
-class Plan(NamedTuple):
+class StepPlan(NamedTuple):
     """Steps of a run, and the time (s) from which it is reported."""
 
     dt: float
@@ -31,7 +31,7 @@ def make_plan(
     save_every: int | None,
     *,
     every_step: bool = False,
-) -> Plan:
+) -> StepPlan:
     """Steps of at most `dt` that end at `t_end`, or where `.tran` says.
 
     Samples are `save_every` steps apart, by default `.tran`'s step (less where the stop time
@@ -53,7 +53,7 @@ def make_plan(
         save_every = save_every or 1
         saves = _count(stop / dt / save_every, _MAX_SAVES, "samples")
     num_steps = _count(float(saves) * save_every, _MAX_STEPS, "steps")
-    return Plan(stop / num_steps, num_steps, save_every, start)
+    return StepPlan(stop / num_steps, num_steps, save_every, start)
 
 
 def aligned(dt: float, times: Sequence[float], finest: float | None = None) -> float:

@@ -9,7 +9,7 @@ import jax
 
 from physsim import AbstractSolver, expected_step_error, integrate, step_error
 
-from ._plan import Plan, make_plan
+from ._plan import StepPlan, make_plan
 from ._result import Result
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Transient:
         self._warn(error, target)
         return self._run(plan)
 
-    def _plan(self, dt: float, *, every_step: bool = False) -> Plan:
+    def _plan(self, dt: float, *, every_step: bool = False) -> StepPlan:
         tran = self.circuit.netlist.tran
         return make_plan(tran, self.stop, dt, self.save_every, every_step=every_step)
 
@@ -75,7 +75,7 @@ class Transient:
             ends += [tran.stop, tran.step] if self.stop is None else [tran.step]
         return self.circuit.aligned_dt(dt, *ends)
 
-    def _run(self, plan: Plan, *, throw: bool = True) -> Result:
+    def _run(self, plan: StepPlan, *, throw: bool = True) -> Result:
         circuit = self.circuit
         solution = integrate(
             circuit.hamiltonian,
@@ -91,7 +91,7 @@ class Transient:
         )
         return Result(circuit, solution, start=plan.start, dt=plan.dt)
 
-    def _error(self, result: Result, plan: Plan) -> float:
+    def _error(self, result: Result, plan: StepPlan) -> float:
         circuit, dt = self.circuit, plan.dt / self.circuit.scales.time
         return step_error(circuit.hamiltonian, self.solver, result.solution, dt, circuit.drive)
 

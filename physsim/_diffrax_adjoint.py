@@ -155,7 +155,7 @@ def _run_backward(residuals, cotangents, perturbed, start__terms, *, solver, opt
     return start_bar, eqx.tree_at(_rows, shares.others, shares.rows, is_leaf=_is_none)
 
 
-class Shares(NamedTuple):
+class TermShares(NamedTuple):
     """A gradient: by the state, by the rows of inputs and by all else in the terms."""
 
     state: PyTree
@@ -184,7 +184,9 @@ class _StepBack(eqx.Module):
         earlier = jnp.where(self.direction == 1, t0, -t0 - 1)
         return jnp.round(earlier - _clock(self.terms).start).astype(jnp.int32)
 
-    def __call__(self, k: Int[Array, ""], after: PyTree, shares: Shares) -> tuple[PyTree, Shares]:
+    def __call__(
+        self, k: Int[Array, ""], after: PyTree, shares: TermShares
+    ) -> tuple[PyTree, TermShares]:
         """The state before step `k`, and the gradient with this step's shares added."""
         row = _clock(self.terms).row(k)
         others, static = self._split()
@@ -196,7 +198,7 @@ class _StepBack(eqx.Module):
         _, pull = jax.vjp(step, before, row, others)
         state, row_bar, others_bar = pull(shares.state)
         rows = None if shares.rows is None else shares.rows.at[k].add(row_bar)
-        return before, Shares(state, rows, jax.tree.map(jnp.add, shares.others, others_bar))
+        return before, TermShares(state, rows, jax.tree.map(jnp.add, shares.others, others_bar))
 
     def _step(self, terms, k, row, state, *, inverse=False):
         term, direction = unwrap(terms)
@@ -204,7 +206,7 @@ class _StepBack(eqx.Module):
         dt = -dt if inverse else dt
         return self.solver.step(term.system, state, dt, input_at, backward=inverse)
 
-    def read(self, state: PyTree, y_bar: PhaseState) -> Shares:
+    def read(self, state: PyTree, y_bar: PhaseState) -> TermShares:
         """The gradient as far as it comes from reading the last state."""
         others, static = self._split()
         _, pull = jax.vjp(
@@ -216,7 +218,7 @@ class _StepBack(eqx.Module):
         )
         state_bar, others_bar = pull(y_bar)
         rows = _rows(self.terms)
-        return Shares(state_bar, None if rows is None else jnp.zeros_like(rows), others_bar)
+        return TermShares(state_bar, None if rows is None else jnp.zeros_like(rows), others_bar)
 
     def _split(self):
         """(what is differentiated, what is not) of the terms without their rows."""

@@ -76,7 +76,7 @@ def poincare_section(
     error; with `throw=False` it is not looked at.
     """
     _check_options(max_crossings, direction)
-    search = _Search(H, solver, event, direction, max_crossings, stop=False)
+    search = _CrossingSearch(H, solver, event, direction, max_crossings, stop=False)
     crossings = _find(search, y0, dt, num_steps, inputs, throw)
     if not throw:
         return crossings
@@ -108,7 +108,7 @@ def first_crossing(
     and state are NaN then.
     """
     _check_options(1, direction)
-    search = _Search(H, solver, event, direction, 1, stop=True)
+    search = _CrossingSearch(H, solver, event, direction, 1, stop=True)
     crossings = _find(search, y0, dt, num_steps, inputs, throw)
     first = jax.tree.map(lambda x: x[0], (crossings.ts, crossings.ys))
     crossing = Crossing(*first)
@@ -126,7 +126,7 @@ def first_crossing(
 
 
 @final
-class _Search(eqx.Module):
+class _CrossingSearch(eqx.Module):
     """What is looked for, in which system."""
 
     H: Any

@@ -14,7 +14,7 @@ from jaxtyping import Array, Inexact
 
 from ._compile import compile_scalar, gradient
 from ._element import AbstractEnergy, ElementGroup
-from ._slab_tables import Table
+from ._slab_tables import SlabTable
 from ._slabs import Cut, GroupCut
 from .trailing import as_column
 
@@ -127,7 +127,7 @@ class _Slab:
     def pairs(self):
         return zip(self.energy.groups, self.energy.cut.groups, strict=True)
 
-    def apply(self, table: Table, x):
+    def apply(self, table: SlabTable, x):
         """The product of this slab's matrix with `x`."""
         index = self.row(table.index)
         sign = self.row(table.sign).astype(x.dtype)

@@ -8,25 +8,25 @@ import numpy as np
 
 @final
 @dataclass(frozen=True, eq=False)
-class Table:
+class SlabTable:
     """A sparse matrix for each slab, in slots: `index` and `sign` [slabs, slots, rows]."""
 
     index: np.ndarray
     sign: np.ndarray
 
-    def repeating(self, filled: np.ndarray) -> "Table":
+    def repeating(self, filled: np.ndarray) -> "SlabTable":
         """The same with a slab's first row wherever `filled` [slabs, rows] says there is none."""
-        return Table(*(repeating(x, filled[:, None]) for x in (self.index, self.sign)))
+        return SlabTable(*(repeating(x, filled[:, None]) for x in (self.index, self.sign)))
 
 
-def make_table(slab, row, column, sign, shape: tuple[int, int]) -> Table:
+def make_table(slab, row, column, sign, shape: tuple[int, int]) -> SlabTable:
     """From entries; in each row positive ones come first, as in a `SignedIncidence`."""
     line = slab * shape[1] + row
     order = np.lexsort((np.arange(len(line)), -sign, line))
     slot = np.empty(len(line), np.int64)
     slot[order] = ranks(line[order])
     slots = int(slot.max(initial=-1)) + 1
-    table = Table(
+    table = SlabTable(
         np.zeros((shape[0], slots, shape[1]), np.int32),
         np.zeros((shape[0], slots, shape[1]), sign.dtype),
     )

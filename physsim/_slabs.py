@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 
 from ._incidence import SignedIncidence
-from ._slab_tables import Table, expanded, hashed, make_table, padded, ranks, repeating
+from ._slab_tables import SlabTable, expanded, hashed, make_table, padded, ranks, repeating
 
 Terminals = tuple[SignedIncidence, ...]
 
@@ -58,9 +58,9 @@ class GroupCut:
     """Whether the energy of an element at the border counts in this slab, [slabs, R]."""
     present: np.ndarray
     """Whether a slab has elements at the border, [slabs]."""
-    border_reads: tuple[Table, ...]
+    border_reads: tuple[SlabTable, ...]
     """From the nodes at hand to the elements at the border."""
-    border_writes: tuple[Table, ...]
+    border_writes: tuple[SlabTable, ...]
     """From these to the nodes at the border."""
 
 

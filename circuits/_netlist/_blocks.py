@@ -18,7 +18,7 @@ _DECK_ONLY = (".tran", ".ac", ".op", ".temp", ".options", ".tolerance", ".title"
 
 @final
 @dataclass(slots=True, eq=False)
-class Block:
+class NetlistBlock:
     """Lines in their order, and the subcircuits that are defined between them, by name."""
 
     lines: list[Line] = field(default_factory=list)
@@ -34,12 +34,12 @@ class Subcircuit:
     ports: tuple[str, ...]
     defaults: list[Node]
     card: Card
-    block: Block = field(default_factory=Block)
+    block: NetlistBlock = field(default_factory=NetlistBlock)
 
 
-def blocks(lines: Iterable[Line]) -> Block:
+def blocks(lines: Iterable[Line]) -> NetlistBlock:
     """The deck's block. Raises `NetlistError` where .subckt and .ends do not pair up."""
-    deck = Block()
+    deck = NetlistBlock()
     open_ones: list[Subcircuit] = []
     for line in lines:
         block = open_ones[-1].block if open_ones else deck
@@ -60,7 +60,7 @@ def blocks(lines: Iterable[Line]) -> Block:
     return deck
 
 
-def _begin(line: Line, block: Block) -> Subcircuit:
+def _begin(line: Line, block: NetlistBlock) -> Subcircuit:
     token, *rest = line.parts()
     ports = [part for part in rest if isinstance(part, Token)]
     name = str(token)

@@ -9,7 +9,7 @@ from typing import TypeVar, cast, final
 from lark import Token
 
 from .._elements import GROUND, Coupling, Element, node_name
-from ._blocks import Block, Subcircuit
+from ._blocks import NetlistBlock, Subcircuit
 from ._cards import element_name
 from ._expression import value_of
 from ._kinds import Line
@@ -35,7 +35,7 @@ class Scope:
     ``outer`` is the scope around its definition, ``calls`` the subcircuits that led to it.
     """
 
-    block: Block
+    block: NetlistBlock
     prefix: str = ""
     nodes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     values: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -90,7 +90,7 @@ class Scope:
             scope = scope.outer
 
 
-def deck_scope(block: Block) -> Scope:
+def deck_scope(block: NetlistBlock) -> Scope:
     """The scope of the deck itself. Raises `NetlistError` for bad parameters or models."""
     scope = Scope(block)
     _define(scope, {}, {})

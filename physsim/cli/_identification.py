@@ -41,7 +41,7 @@ class Unknowns(eqx.Module):
 
 @final
 @dataclass(frozen=True)
-class Experiment:
+class Identification:
     """What `learning.identify` needs, and how to come back to SI."""
 
     circuit: Circuit
@@ -57,9 +57,9 @@ class Experiment:
         return self.circuit.with_hamiltonian(self.unknowns(jnp.asarray(logs)))
 
 
-def make_experiment(
+def make_identification(
     circuit: Circuit, measured: Measured, fit: tuple[str, ...], known: tuple[str, ...]
-) -> Experiment:
+) -> Identification:
     """Everything that does not change while values are fitted.
 
     Raises `ValueError` for names that don't fit, values that start at zero, quantities that the
@@ -86,7 +86,7 @@ def make_experiment(
         return learning.GreyBox(make, names, states, data, drive.inputs(substeps))
 
     substeps = _substeps(circuit, drive.dt, box)
-    return Experiment(circuit, measured, box(substeps), scales, unknowns, substeps)
+    return Identification(circuit, measured, box(substeps), scales, unknowns, substeps)
 
 
 def _observation(H, readouts, scales, drive: "_Drive"):

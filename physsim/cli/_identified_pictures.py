@@ -14,14 +14,14 @@ from ._analysis import unit_of
 _SHOWN = 600
 
 
-def identified_picture(experiment, found) -> Figure:
+def identified_picture(identification, found) -> Figure:
     """Fit, residual spectrum and attractor: measured, and as the model runs free."""
-    measured = experiment.measured
-    rows = found.residuals * experiment.scales
+    measured = identification.measured
+    rows = found.residuals * identification.scales
     # A forced fit predicts from the second sample on.
     first = 0 if found.window else 1
     fitted = measured.values[first:][: len(rows)] + rows
-    free = _free(experiment, found, len(measured.values)) * experiment.scales
+    free = _free(identification, found, len(measured.values)) * identification.scales
     with style():
         figure = Figure(figsize=(8, 8))
         rows = figure.subplots(2, 2)
@@ -38,9 +38,9 @@ def identified_picture(experiment, found) -> Figure:
     return figure
 
 
-def _free(experiment, found, length: int) -> np.ndarray:
+def _free(identification, found, length: int) -> np.ndarray:
     """What the model shows on its own, from where the first window starts."""
-    box = experiment.box
+    box = identification.box
 
     @eqx.filter_jit
     def run(logs, z0):

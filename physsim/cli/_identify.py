@@ -53,7 +53,7 @@ def identify(
     """
     import learning
 
-    from ._identification import make_experiment
+    from ._identification import make_identification
     from ._identified_pictures import identified_picture
     from ._measured import read_measured
 
@@ -61,22 +61,22 @@ def identify(
     learning.check_alpha(alpha)
     circuit = load_circuit(netlist)
     measured = read_measured(find_input(data), resample=resample)
-    experiment = make_experiment(circuit, measured, tuple(fit or ()), tuple(known or ()))
-    found = learning.identify(experiment.box, alpha=alpha, window=window or None)
-    after = experiment.identified(np.log(found.factors))
-    figures = _figures(experiment, found, after)
+    identification = make_identification(circuit, measured, tuple(fit or ()), tuple(known or ()))
+    found = learning.identify(identification.box, alpha=alpha, window=window or None)
+    after = identification.identified(np.log(found.factors))
+    figures = _figures(identification, found, after)
     _print(figures)
     stem = netlist.stem
     save_json(figures, folder / f"{stem}_identified.json")
     path = folder / f"{stem}_identified.cir"
     path.write_text(after.netlist.to_text(), encoding="utf-8")
     console.print(f"  netlist  {path}", highlight=False)
-    save_figure(identified_picture(experiment, found), folder / f"{stem}_identified.png")
+    save_figure(identified_picture(identification, found), folder / f"{stem}_identified.png")
 
 
-def _figures(experiment, found, after) -> dict[str, Any]:
-    before, values = experiment.circuit.values(), after.values()
-    rms = np.sqrt(np.mean(found.residuals**2, axis=0)) * experiment.scales
+def _figures(identification, found, after) -> dict[str, Any]:
+    before, values = identification.circuit.values(), after.values()
+    rms = np.sqrt(np.mean(found.residuals**2, axis=0)) * identification.scales
     table = {
         name: {
             "start": before[name],
@@ -87,10 +87,10 @@ def _figures(experiment, found, after) -> dict[str, Any]:
     }
     return {
         "values": table,
-        "rms_residual": dict(zip(experiment.measured.quantities, rms.tolist(), strict=True)),
+        "rms_residual": dict(zip(identification.measured.quantities, rms.tolist(), strict=True)),
         "runs": found.runs,
         "condition": float(found.sensitivity.singular[0] / found.sensitivity.singular[-1]),
-        "samples": len(experiment.measured.values),
+        "samples": len(identification.measured.values),
         "window": found.window,
     }
 

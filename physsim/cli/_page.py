@@ -37,7 +37,7 @@ def number(value: float | int | None, unit: str = "", digits: int = 4) -> Cell:
 
 @final
 @dataclass(frozen=True)
-class Figures:
+class KeyFigures:
     """The few numbers that matter, by name."""
 
     kind: ClassVar = "figures"
@@ -160,14 +160,14 @@ def _packed(trace: Trace) -> dict[str, Any]:
     return packed | {"look": look} | {name: getattr(trace, name) for name in names}
 
 
-Block = Figures | Table | Text | Heading | Note | Formulas | Picture | Plot
+PageBlock = KeyFigures | Table | Text | Heading | Note | Formulas | Picture | Plot
 
 
 class Told(NamedTuple):
     """What a page tells of runs: first the figures, then everything."""
 
-    figures: Figures | Table
-    blocks: list[Block]
+    figures: KeyFigures | Table
+    blocks: list[PageBlock]
 
 
 @final
@@ -176,7 +176,7 @@ class Section:
     """A heading of the table of contents, and what stands under it."""
 
     title: str
-    blocks: Sequence[Block]
+    blocks: Sequence[PageBlock]
 
 
 def render(title: str, origin: Sequence[str], sections: Sequence[Section]) -> str:

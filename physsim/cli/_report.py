@@ -8,7 +8,7 @@ import typer
 
 from ._files import console
 from ._main import app
-from ._page import Block, Heading, Section, Table, Text, Told
+from ._page import Heading, PageBlock, Section, Table, Text, Told
 from ._run import Run, find_runs
 
 
@@ -92,7 +92,7 @@ def make_page(folder: Path) -> str:
 def _summary(titles: Sequence[str], told: Sequence[Told]) -> Section:
     if len(told) == 1:
         return Section("Summary", [told[0].figures])
-    blocks: list[Block] = []
+    blocks: list[PageBlock] = []
     for title, tells in zip(titles, told, strict=True):
         blocks += [Heading(title), tells.figures]
     return Section("Summary", blocks)
@@ -110,7 +110,7 @@ def _grouped(runs: Sequence[Run], kinds: Mapping[str, Kind]) -> list[list[Run]]:
 
 def _repetition(groups: Sequence[Sequence[Run]], titles: Sequence[str]) -> Section:
     """What it takes to do the runs again."""
-    blocks: list[Block] = []
+    blocks: list[PageBlock] = []
     for title, group in zip(titles, groups, strict=True):
         record = group[0].record
         if len(groups) > 1:

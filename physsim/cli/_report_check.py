@@ -7,7 +7,7 @@ import numpy as np
 
 from ._check import CORNERS
 from ._curves import Axis, Curves, Trace
-from ._page import Block, Cell, Figures, Note, Number, Plot, Table, Text, Told, number
+from ._page import Cell, KeyFigures, Note, Number, PageBlock, Plot, Table, Text, Told, number
 from ._report_circuit import from_rich
 from ._run import Check, Run, is_number, is_text, list_of, maybe, table_of
 
@@ -66,7 +66,7 @@ def gradients(runs: Sequence[Run]) -> Told:
     said = f"disagree with {reference}: {verdict}" if verdict else "all agree"
     worst, rows = figures["worst_relative_error"], [("verdict", cast(Cell, said))]
     rows += [(f"worst relative error, {m}", number(worst.get(m), digits=2)) for m in others]
-    blocks: list[Block] = [Note(f"Without {m}: {why}") for m, why in figures["failed"].items()]
+    blocks: list[PageBlock] = [Note(f"Without {m}: {why}") for m, why in figures["failed"].items()]
     blocks += [Note(f"{CORNERS}.")] if figures.get("corners") else []
     blocks += [
         _agreement_table(figures["agreement"], reference),
@@ -75,7 +75,7 @@ def gradients(runs: Sequence[Run]) -> Told:
     ]
     if "causes" in figures:
         blocks += _causes(run, figures["causes"])
-    return Told(Figures(rows), blocks)
+    return Told(KeyFigures(rows), blocks)
 
 
 def _agreement_table(agreement: list[dict[str, Any]], reference: str) -> Table:
@@ -120,7 +120,7 @@ def _errors(exact: Gradient, others: Mapping[str, Gradient], reference: str) -> 
     return Curves(f"each component's distance from {reference}", across, up, tuple(traces))
 
 
-def _causes(run: Run, causes: Any) -> list[Block]:
+def _causes(run: Run, causes: Any) -> list[PageBlock]:
     from learning import ErrorCurves
 
     from ._check_causes import causes_table
@@ -137,7 +137,7 @@ def _causes(run: Run, causes: Any) -> list[Block]:
         np.array(causes["by_step"]),
         **named,
     )
-    blocks: list[Block] = [from_rich(causes_table(curves))]
+    blocks: list[PageBlock] = [from_rich(causes_table(curves))]
     error = Axis("relative error of the gradient", log=True)
     if curves.by_epsilon is not None:
         across = Axis("epsilon (units of the state)", log=True)
@@ -164,7 +164,7 @@ def echoes_in_ngspice(runs: Sequence[Run]) -> Told:
     columns = {"continuous adjoint": exact} | {f"ngspice, {e}": g for e, g in echoes.items()}
     shown = {f"epsilon = {e}": g for e, g in echoes.items()}
     rows = [(f"echo misses its start by, {e}", number(x, digits=2)) for e, x in missed.items()]
-    blocks: list[Block] = [
+    blocks: list[PageBlock] = [
         _gradient_table(columns),
         Plot(_errors(exact, shown, "the continuous adjoint")),
     ]
@@ -172,4 +172,4 @@ def echoes_in_ngspice(runs: Sequence[Run]) -> Told:
     if recipe.is_file():
         text = recipe.read_text(encoding="utf-8")
         blocks.append(Text("How to run the echo on a bench", text, words=True))
-    return Told(Figures(rows), blocks)
+    return Told(KeyFigures(rows), blocks)

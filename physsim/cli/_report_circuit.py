@@ -10,7 +10,7 @@ import circuits
 
 from ._hamiltonian import element_table, symbols, unit_table
 from ._mathml import equation, matrix
-from ._page import Block, Formulas, Note, Picture, Section, Table, Text
+from ._page import Formulas, Note, PageBlock, Picture, Section, Table, Text
 from ._run import Run
 
 # Around a drawing, in pixels.
@@ -37,7 +37,7 @@ def circuit_section(run: Run) -> Section:
     )
 
 
-def _drawing(circuit) -> list[Block]:
+def _drawing(circuit) -> list[PageBlock]:
     try:
         figure = circuit.draw()
     except circuits.NetlistError as error:
@@ -57,12 +57,12 @@ def _drawn(figure: Figure) -> Bbox:
     return box.padded(_MARGIN).transformed(figure.dpi_scale_trans.inverted())
 
 
-def _formulas(circuit) -> list[Block]:
+def _formulas(circuit) -> list[PageBlock]:
     try:
         energy, equations, definitions = symbols(circuit)
     except circuits.NetlistError as error:
         return [Note(f"No formulas: {error}")]
-    blocks: list[Block] = [
+    blocks: list[PageBlock] = [
         Formulas("Hamiltonian", [equation("H", energy)]),
         Formulas("Equations", [equation(x, slope, rate=True) for x, slope in equations]),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._curves import Trace
-from ._page import Figures, Table, number
+from ._page import KeyFigures, Table, number
 from ._run import Run, is_number
 
 
@@ -31,10 +31,12 @@ def history(
     return Trace(name, x, y, "line" if len(pairs) == len(rows) else "marked")
 
 
-def summary(names: Sequence[str], figures: Sequence[Mapping[str, float | int]]) -> Figures | Table:
+def summary(
+    names: Sequence[str], figures: Sequence[Mapping[str, float | int]]
+) -> KeyFigures | Table:
     """Figures of one run; of several a row a figure, with mean and standard deviation."""
     if len(names) == 1:
-        return Figures([(name.replace("_", " "), number(x)) for name, x in figures[0].items()])
+        return KeyFigures([(name.replace("_", " "), number(x)) for name, x in figures[0].items()])
     rows = []
     for figure in figures[0]:
         values = [table[figure] for table in figures if figure in table]

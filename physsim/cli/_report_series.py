@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ._curves import Axis, Curves, load_curves
-from ._page import Block, Plot, Table, Told, number
+from ._page import PageBlock, Plot, Table, Told, number
 from ._report_seeds import history, labels, summary
 from ._run import Check, Run, is_number, is_text, list_of, read_lines
 
@@ -53,7 +53,7 @@ def _by_epoch(names, lines, metric: str) -> list[Curves]:
     return plots
 
 
-def _outcome(run: Run, label: str) -> Block:
+def _outcome(run: Run, label: str) -> PageBlock:
     """What the test series were taken for, or the values that were read off the first."""
     of = f", {label}" if label else ""
     readings = run.beside("readings.json", "result")

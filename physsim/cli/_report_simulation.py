@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.signal import periodogram
 
 from ._curves import Axis, Curves, Trace
-from ._page import Figures, Plot, Told, number
+from ._page import KeyFigures, Plot, Told, number
 from ._run import Run, is_number, maybe
 
 Waves = dict[str, Float[np.ndarray, " saves"]]
@@ -41,7 +41,7 @@ def simulation(runs: Sequence[Run]) -> Told:
     asked = [f"v({node})" for node in nodes] if isinstance(nodes, list) else []
     plots = [*_wave_plots(waves, asked), *_energy_plots(waves)]
     spectra = map(Plot, _spectrum_plots(waves, asked))
-    return Told(Figures(rows), [*(Plot(curves, path.name) for curves in plots), *spectra])
+    return Told(KeyFigures(rows), [*(Plot(curves, path.name) for curves in plots), *spectra])
 
 
 def _read_waves(run: Run) -> tuple[Path, Waves]:

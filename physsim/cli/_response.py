@@ -12,7 +12,7 @@ from circuits import Readout
 
 
 @final
-class Spectrum(eqx.Module):
+class SpectrumReadout(eqx.Module):
     """Fourier sums of a read-out at M frequencies: rows of cosines, then of sines [F = 2 M]."""
 
     readout: Readout
@@ -70,5 +70,6 @@ def response_cost(
             "other frequencies"
         )
     return learning.Outcome(
-        Spectrum(readout, unit), ShapeError(jnp.asarray(wanted), jnp.asarray(drive / drive.max()))
+        SpectrumReadout(readout, unit),
+        ShapeError(jnp.asarray(wanted), jnp.asarray(drive / drive.max())),
     )
