@@ -35,21 +35,26 @@ class GRU(eqx.Module):
     def outputs(self) -> int:
         return self.decoder.B.shape[0]
 
+    def start(self, series: int, dtype: Any = None) -> jax.Array:
+        return jnp.zeros((series, self.cell.hidden_size), dtype)
+
+    def keeps(self, series: int, key: Any) -> tuple[()]:
+        """There is no dropout."""
+        return ()
+
+    def decode(self, features: jax.Array) -> jax.Array:
+        return self.decoder(features)
+
 
 @final
 class Backpropagation(learning.AbstractSweep):
     """Through all steps of a GRU; outputs are read at the end."""
 
     def features(self, stack, x, reading, starts, keeps):
-        raise NotImplementedError("a GRU has no blocks")
-
-    def __call__(self, stack, x, reading, *, starts=None, key=None):
         step = jax.vmap(stack.cell)
-
-        first = jnp.zeros((x.shape[2], stack.cell.hidden_size), x.dtype)
         signals = jnp.transpose(x, (1, 2, 0))
-        last, _ = jax.lax.scan(lambda state, now: (step(now, state), None), first, signals)
-        return stack.decoder(last.T[:, None])
+        last, _ = jax.lax.scan(lambda state, now: (step(now, state), None), starts, signals)
+        return last.T[:, None]
 
 
 def measure(quick: bool) -> dict[str, list[dict]]:
