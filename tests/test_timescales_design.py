@@ -10,7 +10,7 @@ import circuits
 import physsim
 from physsim.cli._task import read_task
 from physsim.cli._timescales_target import circuit_target
-from physsim.cli._training import Trainer
+from physsim.cli._training import TaskTrainer
 
 DELAY, STEP = 40, 1e-3
 
@@ -120,7 +120,7 @@ def test_training_helps_once_the_circuit_is_rescaled_as_advised(tmp_path):
     losses = {}
     for name in ("before", "after"):
         (tmp_path / f"{name}.toml").write_text(TASK.format(name=name))
-        losses[name] = Trainer(read_task(tmp_path / f"{name}.toml")).run().fit
+        losses[name] = TaskTrainer(read_task(tmp_path / f"{name}.toml")).run().fit
     print(
         f"R C times {factor:.3f}: "
         + ", ".join(f"{name} {fit.losses[0]:.3e} -> {fit.best:.3e}" for name, fit in losses.items())
