@@ -24,11 +24,20 @@ import pytest  # noqa: E402
 from .command import physsim as command  # noqa: E402
 
 # Traces are made of millions of small objects that live long: collecting often only takes time.
+# It is done after each file.
 gc.set_threshold(100_000, 50, 100)
 
 CACHE = Path(__file__).parent.parent / ".cache" / "jax"
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget():
+    """Programs compiled for one file are no use to the next, and add up to gigabytes."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture
