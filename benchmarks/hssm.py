@@ -19,6 +19,7 @@ _UNITS = {"linear": learning.make_linear_hru, "nonlinear": learning.make_nonline
 _LONGEST = {"linear": 1.0, "nonlinear": 0.3}
 """Steps h; leapfrog is stable for h < 2 / sqrt(A), and A is up to 1."""
 _ROUNDS = 3
+_SCAN_ROUNDS = 15
 
 
 def measure(quick: bool) -> dict[str, list[dict]]:
@@ -152,7 +153,7 @@ def _scan(steps: int, size: tuple[int, int]) -> dict:
             megabytes[f"{name} {what}"] = memory.planned(compiled).temp_size_in_bytes / 1e6
     for call in calls.values():
         jax.block_until_ready(call())
-    for name, seconds in interleaved(calls, _ROUNDS).items():
+    for name, seconds in interleaved(calls, _SCAN_ROUNDS).items():
         row |= {f"{name}, s": seconds, f"{name}, MB": megabytes[name]}
     return row
 

@@ -73,7 +73,7 @@ def echo_integrate(
     dtype = y0.q.dtype
     drive, rows = make_drive(inputs, H, num_steps, dtype)
     step = jnp.asarray(dt, dtype)
-    run = Run(H, drive, rows, step)
+    run = DifferentiatedRun(H, drive, rows, step)
     traced = is_traced(eqx.filter((run, y0), eqx.is_array))
     if throw and not traced:
         check_finite(H)
@@ -84,7 +84,7 @@ def echo_integrate(
 
 
 @final
-class Run(eqx.Module):
+class DifferentiatedRun(eqx.Module):
     """What is differentiated, besides the start."""
 
     H: Any
@@ -111,7 +111,9 @@ class Length(eqx.Module):
 
 
 @eqx.filter_jit
-def _solve(run: Run, y0: PhaseState, solver, length: Length, way: AbstractWayBack) -> Solution:
+def _solve(
+    run: DifferentiatedRun, y0: PhaseState, solver, length: Length, way: AbstractWayBack
+) -> Solution:
     system = solver.prepare(run.H)
     start = solver.start(system, y0)
     states = _carried((run, start), solver=solver, length=length, way=way)
@@ -174,4 +176,6 @@ def _carried_backward(end, cotangents, perturbed, run__start, *, solver, length,
     forward = Forward(end, none, nothing, Sizes(largest(nudges), none))
     by_start, shares, missed = way(problem, system, forward, start)
     by_H = add(shares.H, pull(shares.system)[0])
-    return require_met((Run(by_H, shares.drive, shares.held, shares.dt), by_start), missed)
+    return require_met(
+        (DifferentiatedRun(by_H, shares.drive, shares.held, shares.dt), by_start), missed
+    )

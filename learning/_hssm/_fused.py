@@ -33,7 +33,7 @@ class Arguments(eqx.Module):
 
 
 @final
-class Cut(eqx.Module):
+class TimeCut(eqx.Module):
     """How time is cut: into equal windows, and each into chunks, the last one shorter."""
 
     windows: int = eqx.field(static=True)
@@ -90,7 +90,7 @@ class Cut(eqx.Module):
 def fused_features(stack: Stack, x, reading: Reading, starts, keeps, chunk: int):
     """The features read, [H, windows, series]; their derivatives by the fused sweep."""
     window = x.shape[1] // reading.windows
-    cut = Cut(reading.windows, window, min(chunk, window))
+    cut = TimeCut(reading.windows, window, min(chunk, window))
     return _features(Arguments(stack, x, starts), weights=reading.weights, keeps=keeps, cut=cut)
 
 
@@ -120,7 +120,7 @@ def _layers(stack: Stack, keeps) -> list[Layer]:
     return [_layer(stack, b, k) for b, k in zip(stack.blocks, keeps, strict=True)]
 
 
-def _run(arguments: Arguments, layers: list[Layer], weights, cut: Cut):
+def _run(arguments: Arguments, layers: list[Layer], weights, cut: TimeCut):
     """(what is carried at the end, the features read)."""
     stack, x = arguments.stack, arguments.x
 

@@ -33,7 +33,7 @@ from ._optimiser import (
     sample_directions,
 )
 from ._tasks import Draw
-from ._train import Training, draw_batch, make_model, sample_gradients, train
+from ._train import TrainedNetwork, draw_batch, make_model, sample_gradients, train
 
 EXPANSION_EPSILONS = (1e-3, 1e-2, 0.1, 0.3, 1.0)
 """The epsilons of `expand_product` at which `rates_by_lag` tells the remainder."""
@@ -88,7 +88,7 @@ GATED_NETWORKS: dict[str, Callable[..., AbstractGatedRNN]] = {
 
 def train_seeds(
     setting: GatedSetting, kind: str, draw: Draw, optimiser: optax.GradientTransformation
-) -> Training:
+) -> TrainedNetwork:
     """Trained networks of all seeds, a leading axis of them."""
 
     runs = []
@@ -102,7 +102,7 @@ def train_seeds(
     return eqx.combine(jax.tree.map(lambda *x: jnp.stack(x), *arrays), rest[0])
 
 
-def _seed_of(training: Training, seed: int) -> Training:
+def _seed_of(training: TrainedNetwork, seed: int) -> TrainedNetwork:
     """One seed's, the model in float64."""
     arrays, rest = eqx.partition(training, eqx.is_array)
     own = eqx.combine(jax.tree.map(lambda x: x[seed], arrays), rest)
@@ -149,7 +149,7 @@ def _sequences(draw, setting, model, seed, count):
     return draw_batch(draw, key, setting.steps, model, count)
 
 
-def _rates(trained: Training, draw, setting, lags, seed) -> dict[str, Any]:
+def _rates(trained: TrainedNetwork, draw, setting, lags, seed) -> dict[str, Any]:
     cell = trained.model.cell
     us, _ = _sequences(draw, setting, trained.model, seed, _SEQUENCES)
     gains, predictors, gates = [], [], []
@@ -212,7 +212,7 @@ def anisotropy_by_kind(
     }
 
 
-def _unevenness(trained: Training, draw, setting, optimiser, lags, seed) -> dict[str, Any]:
+def _unevenness(trained: TrainedNetwork, draw, setting, optimiser, lags, seed) -> dict[str, Any]:
     model = trained.model
     us, ys = _sequences(draw, setting, model, seed, setting.samples)
     gradients = sample_gradients(model, us, ys)

@@ -42,7 +42,7 @@ def trained_part(model: SequenceModel) -> tuple[SequenceModel, SequenceModel]:
 
 
 @final
-class Training(eqx.Module):
+class TrainedNetwork(eqx.Module):
     """A trained model, what its optimiser carries, and the losses [iterations]."""
 
     model: SequenceModel
@@ -60,7 +60,7 @@ def train(
     steps: int,
     iterations: int,
     batch: int,
-) -> Training:
+) -> TrainedNetwork:
     """Mean square error on fresh samples, `batch` an iteration."""
     weights, fixed = trained_part(model)
     slope = jax.value_and_grad(lambda w, us, ys: _loss(eqx.combine(w, fixed), us, ys))
@@ -75,7 +75,7 @@ def train(
     start = (weights, begin(optimiser, weights))
     (weights, state), losses = jax.lax.scan(one, start, keys)
     trained: Any = eqx.combine(weights, fixed)
-    return Training(trained, state, losses)
+    return TrainedNetwork(trained, state, losses)
 
 
 def draw_batch(draw: Draw, key: Any, steps: int, model: SequenceModel, batch: int):

@@ -50,7 +50,7 @@ STUDIES = {"effective rates": rates_by_lag, "anisotropy": anisotropy_by_kind}
 
 @final
 @dataclass(frozen=True)
-class Experiment:
+class TimescalesConfig:
     """A checked TOML."""
 
     name: str
@@ -76,7 +76,7 @@ def bundled_experiment(name: str) -> Path:
     return Path(str(files("learning") / "configs" / name))
 
 
-def read_experiment(path: Path, data: dict[str, Any]) -> Experiment:
+def read_experiment(path: Path, data: dict[str, Any]) -> TimescalesConfig:
     """`ValueError` names file, table and key."""
     where, tables = f"{path}: ", ("network", "training", "optimisers")
     top = check_table(where, {k: v for k, v in data.items() if k not in tables}, _TOP, tables)
@@ -92,11 +92,11 @@ def read_experiment(path: Path, data: dict[str, Any]) -> Experiment:
         for name in [top[key]] if isinstance(top[key], str) else top[key]:
             choose(name, known, f"{where}{key}")
     setting = GatedSetting(**network, **training, seeds=top["seeds"], samples=top["samples"])
-    return Experiment(path.stem, top["experiment"], top["tasks"], top["networks"],
+    return TimescalesConfig(path.stem, top["experiment"], top["tasks"], top["networks"],
                       top["lags"], setting, optimisers)  # fmt: skip
 
 
-def run_experiment(experiment: Experiment, path: Path) -> dict[str, Any]:
+def run_experiment(experiment: TimescalesConfig, path: Path) -> dict[str, Any]:
     """Every network on every task; written to `path` as they come."""
     study = STUDIES[experiment.kind]
     pairs = [(task, network) for task in experiment.tasks for network in experiment.networks]
@@ -133,7 +133,7 @@ def mean_interval(values: Any) -> tuple[float, float]:
     return float(x.mean()), float(wide)
 
 
-def claims_of(experiment: Experiment, results: dict[str, Any]) -> list[Claim]:
+def claims_of(experiment: TimescalesConfig, results: dict[str, Any]) -> list[Claim]:
     return _CLAIMS[experiment.kind](experiment, results)
 
 
@@ -211,7 +211,7 @@ def saturation_notes(results: dict[str, Any]) -> list[str]:
     ]
 
 
-def claims_table(experiment: Experiment, claims: list[Claim]) -> Table:
+def claims_table(experiment: TimescalesConfig, claims: list[Claim]) -> Table:
     table = Table(
         title=f"{experiment.name}: {experiment.setting.seeds} seeds, means, 95 % intervals"
     )
