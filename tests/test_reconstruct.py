@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -13,6 +14,7 @@ import pytest
 import learning
 from learning._reconstruction._evaluate import distances
 from physsim.cli import main
+from physsim.cli._reconstruction_task import read_reconstruction
 
 RNG = np.random.default_rng(8)
 
@@ -298,3 +300,11 @@ def test_command_writes_figures_model_and_plot(run, tmp_path):
 def test_tasks_that_do_not_fit(run, text, message):
     code, err = run(text)
     assert code == 2 and message in err and "Traceback" not in err
+
+
+def test_lorenz_63_is_bundled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    task = read_reconstruction(Path("lorenz63.toml"))
+    assert task.data["system"] == "lorenz63" and task.training["updates"] == 24_000
+    with pytest.raises(ValueError, match=r"no such file; bundled are lorenz63\.toml"):
+        read_reconstruction(Path("lorenz.toml"))

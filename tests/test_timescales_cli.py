@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from physsim.cli._bundled import bundled_config
 from physsim.cli._schema import load_toml
 from physsim.cli._timescales_experiment import (
-    bundled_experiment,
     claims_of,
     read_experiment,
     saturation_notes,
@@ -58,7 +58,7 @@ def test_bad_arguments_are_one_line_errors(run, tmp_path, arguments, message):
     (tmp_path / "tank.cir").write_text("tank\nC1 a 0 1u ic=1\nL1 a 0 1u\n.tran 2u 1m\n")
     wells = "energy={b*flux^4-flux^2/(2*l0)} l0=1u b=1e17"
     (tmp_path / "wells.cir").write_text(f"wells\nC1 a 0 1n ic=1\nB1 a 0 {wells}\n.tran 10n 1u\n")
-    text = bundled_experiment("timescales_s1_fast.toml").read_text()
+    text = bundled_config("timescales_s1_fast.toml").read_text()
     (tmp_path / "bad.toml").write_text(text.replace('"adding"', '"addding"'))
     (tmp_path / "worse.toml").write_text(text.replace("default =", "plain ="))
     code, _, err = run("timescales", *arguments)
@@ -67,7 +67,7 @@ def test_bad_arguments_are_one_line_errors(run, tmp_path, arguments, message):
 
 @pytest.mark.parametrize("name", ["s1", "s1_fast", "s2", "s2_fast"])
 def test_bundled_experiments_are_sound(name):
-    path = bundled_experiment(f"timescales_{name}.toml")
+    path = bundled_config(f"timescales_{name}.toml")
     experiment = read_experiment(path, load_toml(path))
     assert experiment.setting.seeds == (5 if "fast" in name else 20)
     assert max(experiment.lags) < experiment.setting.steps - 1
@@ -76,7 +76,7 @@ def test_bundled_experiments_are_sound(name):
 
 
 def rates(factor, seeds=5):
-    path = bundled_experiment("timescales_s1_fast.toml")
+    path = bundled_config("timescales_s1_fast.toml")
     experiment = read_experiment(path, load_toml(path))
     h = np.array(experiment.lags) - 1
     noise = 1 + 0.01 * np.arange(seeds)[:, None]
@@ -107,7 +107,7 @@ def test_saturated_gates_are_told():
 
 
 def test_anisotropy_is_compared_seed_by_seed():
-    path = bundled_experiment("timescales_s2_fast.toml")
+    path = bundled_config("timescales_s2_fast.toml")
     experiment = read_experiment(path, load_toml(path))
 
     def network(size):

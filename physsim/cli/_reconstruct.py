@@ -29,7 +29,7 @@ def reconstruct(
 
     Example:
 
-        physsim reconstruct lorenz.toml --seeds 5
+        physsim reconstruct lorenz63.toml --seeds 5
 
     ```toml
     [data]

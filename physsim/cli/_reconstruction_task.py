@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
+from ._bundled import find_config
 from ._schema import NUMBER, Key, check_known, check_table, load_toml
 from ._waveform_file import check_varying, find_uneven, read_columns
 
@@ -69,6 +70,7 @@ class ReconstructionTask:
 
 def read_reconstruction(path: Path) -> ReconstructionTask:
     """Raises `ValueError` that names file, table and key."""
+    path = find_config(path, _TABLES)
     content = load_toml(path)
     for name in content:
         check_known(f"{path}: ", name, _TABLES, "table")

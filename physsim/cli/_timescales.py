@@ -72,11 +72,11 @@ def timescales(
     if run := trained_run(target):
         return _RUNS[run.record.kind](run, look, folder)
     if target.suffix == ".toml":
-        from ._timescales_experiment import bundled_experiment
+        from ._bundled import bundled_config
 
         path = find_input(target)
         if not path.exists() and path.parent == Path("."):
-            path = bundled_experiment(path.name)
+            path = bundled_config(path.name)
         data = load_toml(path)
         if "experiment" in data:
             return _experiment(path, data, look, folder)

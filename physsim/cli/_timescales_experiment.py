@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, final
 
@@ -69,11 +68,6 @@ class TimescalesConfig:
 
 def _momentum(rate):
     return optax.sgd(rate, momentum=0.9)
-
-
-def bundled_experiment(name: str) -> Path:
-    """The path of an experiment that comes with the package."""
-    return Path(str(files("learning") / "configs" / name))
 
 
 def read_experiment(path: Path, data: dict[str, Any]) -> TimescalesConfig:

@@ -1,12 +1,11 @@
 """The TOML file of `physsim train`: read, checked, and made into data and a stack."""
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, final
 
+from ._bundled import find_config
 from ._optimiser import OPTIMISERS, SCHEDULES
 from ._schema import Key, check_known, check_table, load_toml
 
@@ -175,19 +174,9 @@ class TrainConfig:
         return make_optimiser({**t, "method": t["optimiser"], "iterations": updates})
 
 
-def bundled_configs() -> list[str]:
-    """Names of the configurations that come with physsim."""
-    found = [f for f in (files("learning") / "configs").iterdir() if f.name.endswith(".toml")]
-    return sorted(f.name for f in found if set(_TABLES) <= set(tomllib.loads(f.read_text())))
-
-
 def read_config(path: Path) -> TrainConfig:
     """Read and check a configuration; `ValueError` names file, key, and the nearest valid one."""
-    if not path.exists() and path.parent == Path(".") and path.name in bundled_configs():
-        path = Path(str(files("learning") / "configs" / path.name))
-    if not path.is_file():
-        known = ", ".join(bundled_configs())
-        raise ValueError(f"{path}: no such file; bundled are {known}")
+    path = find_config(path, _TABLES)
     data = load_toml(path)
     top = {key: value for key, value in data.items() if key not in _TABLES}
     top = check_table(f"{path}: ", top, _TOP, _TABLES)
