@@ -81,7 +81,7 @@ def _losses(circuit):
     method, reason = circuit.method
     return [
         f"lossy: {_names(names)} dissipate, so a flip of the momenta does not reverse time; train "
-        "with ReversibleAdjoint() or BPTT(), or see RHEL(gain=True)",
+        "with BPTT, with ReversibleAdjoint over few decay times, or by an echo with gain",
         f"integrated by {method.name}: {reason}",
     ]
 

@@ -105,7 +105,7 @@ def test_a_check_shows_gradients_and_their_agreement(tmp_path, monkeypatch):
     for row in figures["agreement"]:
         if row["method"] != "BPTT":
             assert {1 - row["cosine"], row["norm_ratio"] - 1, row["relative_error"]} <= shown
-    assert page.figures["verdict"] == "all agree"
+    assert page.figures["verdict"] == "all methods agree"
     exact, echo = (np.array(list(figures["gradients"][m].values())) for m in ("BPTT", "RHEL"))
     errors = page.curves("each component's distance from BPTT")["RHEL"][1]
     np.testing.assert_array_equal(errors, np.abs(echo - exact) / np.abs(exact))

@@ -24,7 +24,7 @@ _ELEMENTS = {
     "q": _TRANSISTOR,
     "m": _TRANSISTOR,
     "j": _TRANSISTOR + "; a Josephson junction is a B card",
-    "z": _TRANSISTOR,
+    "z": "a Z card is a MESFET; " + _TRANSISTOR,
     "e": _CONTROLLED,
     "f": _CONTROLLED,
     "g": _CONTROLLED,

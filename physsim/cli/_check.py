@@ -7,6 +7,7 @@ from typing import Annotated, Any, final
 import numpy as np
 import typer
 
+from ._agreement import agreement
 from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out, integrator, seconds
@@ -79,7 +80,7 @@ def check(
     if recipe or ngspice:
         _in_ngspice(checked, netlist.stem, folder, epsilon, ngspice, recipe)
         return
-    report = _compare(checked, epsilon)
+    report, refused = _compare(checked, epsilon)
     limits = {"exact": rtol, "echo": rtol_echo, "continuous": rtol_continuous}
     corners = checked.has_corners()
     if corners:
@@ -90,6 +91,7 @@ def check(
         "corners": corners,
         **gradient_figures(report, checked.circuit),
     }
+    figures["failed"] = refused | figures["failed"]
     if causes:
         figures["causes"] = _explain(checked, folder / f"{netlist.stem}_check.png")
     path = folder / f"{netlist.stem}_check.json"
@@ -101,7 +103,8 @@ def check(
         raise typer.Exit(1)
     if not any(np.any(x) for x in report.components().values()):
         console.print("every gradient is zero: does the circuit start at rest?", style="yellow")
-    console.print("all methods agree", style="green")
+    said = agreement(report.gradients, figures["failed"])
+    console.print(said, style="green" if len(report.gradients) > 1 else "yellow")
 
 
 @final
@@ -179,26 +182,26 @@ def _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe) -> N
 
 
 def _compare(checked: _Checked, epsilon: float | None):
-    """The report of all methods that the system allows."""
+    """(the report of all methods that the system allows, why it refuses the others)."""
     import learning
 
     methods = {"RHEL": learning.RHEL(epsilon)}
     methods |= {name: getattr(learning, name)() for name in _EXACT}
     H, solver, *_ = checked.arguments
-    usable = {}
+    usable, refused = {}, {}
     for name, method in methods.items():
         try:
             method.check(H, solver)
         except ValueError as error:
-            console.print(f"without {name}: {error}", style="yellow")
+            refused[name] = str(error)
         else:
             usable[name] = method
     report = learning.compare_gradients(*checked.arguments, **checked.options, methods=usable)
-    for name, why in report.failed.items():
+    for name, why in (refused | report.failed).items():
         console.print(f"without {name}: {why}", style="yellow", highlight=False)
     for table in report.tables(checked.circuit.units):
         console.print(table)
-    return report
+    return report, refused
 
 
 def gradient_figures(report, circuit) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
     _print_values(figures["values_before"], figures["values_after"])
     first = figures["loss_first"]
     console.print(
-        f"loss {math.nan if first is None else first:.3e} -> {fit.best:.3e} in "
+        f"best loss {math.nan if first is None else first:.3e} -> {fit.best:.3e} in "
         f"{len(fit.losses)} updates, {fit.seconds:.1f} s"
     )
     for name in _told(figures):

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ._agreement import agreement
 from ._check import CORNERS
 from ._curves import Axis, Curves, Trace
 from ._page import Cell, KeyFigures, Note, Number, PageBlock, Plot, Table, Text, Told, number
@@ -63,7 +64,9 @@ def gradients(runs: Sequence[Run]) -> Told:
         raise run.wrong("reference")
     others = [m for m in found if m != reference]
     verdict = ", ".join(figures["disagreeing"])
-    said = f"disagree with {reference}: {verdict}" if verdict else "all agree"
+    said = agreement(found, figures["failed"])
+    if verdict:
+        said = f"disagree with {reference}: {verdict}"
     worst, rows = figures["worst_relative_error"], [("verdict", cast(Cell, said))]
     rows += [(f"worst relative error, {m}", number(worst.get(m), digits=2)) for m in others]
     blocks: list[PageBlock] = [Note(f"Without {m}: {why}") for m, why in figures["failed"].items()]
