@@ -6,6 +6,7 @@ import sympy
 import typer
 from rich.table import Table
 
+from ._analysis import si
 from ._files import console, load_circuit
 from ._main import app
 from ._options import Netlist
@@ -91,11 +92,11 @@ def _reversal(element) -> tuple[str, str, str]:
 
 def unit_table(circuit) -> Table:
     """What one stands for inside."""
-    table = Table(title="one dimensionless unit")
+    table = Table(title="units inside: what one stands for")
     scales = circuit.scales
     for name in ("time", "voltage", "current", "flux", "charge", "energy"):
         table.add_column(name)
     units = ("s", "V", "A", "Wb", "C", "J")
     names = ("time", "voltage", "current", "flux", "charge", "energy")
-    table.add_row(*(f"{getattr(scales, n):.4g} {u}" for n, u in zip(names, units, strict=True)))
+    table.add_row(*(si(getattr(scales, n), u) for n, u in zip(names, units, strict=True)))
     return table

@@ -51,6 +51,15 @@ _NGSPICE: dict[str, Check] = {
     "retraced": table_of(is_number),
 }
 _MOST_ROWS, _MOST_NAMED = 200, 24
+_AGREEMENT = (
+    "Cosine and norm ratio are of a method's derivatives and the reference's, taken together as a "
+    "vector; a group is what they are by: values, state at the start, inputs, step. BPTT is "
+    "backpropagation through all steps."
+)
+_COST = (
+    "L is the cost: half the mean square of the quantity looked at, in the units inside, or a "
+    "task's own."
+)
 # Zero on a logarithmic axis.
 _LEAST = 1e-17
 
@@ -95,7 +104,7 @@ def _agreement_table(agreement: list[dict[str, Any]], reference: str) -> Table:
         if a["method"] != reference
     ]
     columns = ("method", "group", "1 - cosine", "norm ratio - 1", "relative error")
-    return Table(f"agreement with {reference}", columns, rows)
+    return Table(f"agreement with {reference}", columns, rows, _AGREEMENT)
 
 
 def _gradient_table(gradients: Mapping[str, Gradient]) -> Table:
@@ -105,7 +114,7 @@ def _gradient_table(gradients: Mapping[str, Gradient]) -> Table:
         for name in names[:_MOST_ROWS]
     ]
     more = len(names) - _MOST_ROWS
-    note = f"And {more} more." if more > 0 else ""
+    note = f"And {more} more. {_COST}" if more > 0 else _COST
     return Table("dL/d(parameter), per SI unit", ("parameter", *gradients), rows, note)
 
 
