@@ -65,3 +65,18 @@ def test_a_task_is_checked_with_its_own_cost(run, tmp_path):
     assert json.loads((tmp_path / "task_check.json").read_text())["disagreeing"] == []
     code, _, error = run("check", "task.toml", "--ngspice")
     assert code == 2 and "--ngspice: a task" in error
+
+
+@pytest.mark.slow
+def test_the_command_tells_and_draws_where_differences_come_from(run, tmp_path):
+    (tmp_path / "tank.cir").write_text(TANK)
+    arguments = ("--causes", "--t-end", "200n", "--integrator", "StormerVerlet")
+    code, out, err = run("check", "tank.cir", *arguments)
+    # Leapfrog at this step is too coarse for the adjoint of the differential equation.
+    assert code == 1 and "disagree with BPTT: ContinuousAdjoint" in out, err
+    causes = json.loads((tmp_path / "out" / "tank_check.json").read_text())["causes"]
+    slope = np.polyfit(np.log(causes["steps_s"]), np.log(causes["by_step"]), 1)[0]
+    assert causes["order"] == 2 and abs(slope - 2) < 0.1
+    assert (tmp_path / "out" / "tank_check.png").stat().st_size > 10_000
+    code, _, err = run("report", "out")
+    assert code == 0, err

@@ -163,6 +163,17 @@ def test_magnetic_field_is_reversed(method):
     assert distance(found, exact) <= (1e-10 if isinstance(method, ReversibleAdjoint) else 1e-7)
 
 
+@pytest.mark.parametrize("odd", [("b",), ("b", "k"), ()])
+def test_a_declared_parity_has_to_leave_the_energy(odd):
+    """That of `magnetic` is odd in b alone."""
+    method, H = ReversibleAdjoint(parity=physsim.Parity(odd)), magnetic()
+    if odd == ("b",):
+        method.check(H, physsim.GaussLegendre4())
+        return
+    with pytest.raises(ValueError, match="changes the energy from"):
+        method.check(H, physsim.GaussLegendre4())
+
+
 def test_energies_without_parity_are_refused():
     q, p = sympy.symbols("q p")
     H = physsim.symbolic(p**2 / 2 + p**3 / 10 + q**2 / 2, q=[q], p=[p])
