@@ -110,6 +110,7 @@ def eight(tmp_path_factory):
     return on_devices(everything, tmp_path_factory.mktemp("eight"), 8)
 
 
+@pytest.mark.slow
 def test_gradients(eight):
     for name, alone in gradients().items():
         apart = np.abs(eight[name] - alone).max() / np.abs(alone).max()
@@ -117,6 +118,7 @@ def test_gradients(eight):
         assert apart <= 1e-12, name
 
 
+@pytest.mark.slow
 def test_trainings(eight):
     """Dropout's masks, what fills a batch and the statistics of norms are those of one device."""
     for name, alone in trainings().items():
@@ -124,6 +126,7 @@ def test_trainings(eight):
         np.testing.assert_allclose(eight[name], alone, rtol=1e-11, atol=1e-11, err_msg=name)
 
 
+@pytest.mark.slow
 def test_memory_of_a_device(eight):
     """It grows with the series of the device, and with their length by what reads the outputs."""
     short, long = eight["memory"]
