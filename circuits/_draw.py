@@ -57,7 +57,7 @@ def draw(circuit: "Circuit") -> Figure:
     corners = np.array([*places.values()])
     low = corners.min(axis=0) - np.array([1.6, 1.3])
     high = corners.max(axis=0) + np.array([1.9, 1.4])
-    size = np.clip(1.1 * (high - low), 3, 16)
+    size = np.clip(1.3 * (high - low), 3, 16)
     with style():
         figure = Figure(figsize=tuple(size))
         axis = figure.add_subplot()
@@ -68,7 +68,7 @@ def draw(circuit: "Circuit") -> Figure:
             axis.plot(*place, "o", color=_INK, markersize=3.5, zorder=3)
             axis.annotate(
                 _plain(node), tuple(place), (3, 4), textcoords="offset points", color=COLOURS[0],
-                fontsize=8, zorder=4,
+                fontsize=9.5, zorder=4,
             )  # fmt: skip
         axis.set_aspect("equal")
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
@@ -219,7 +219,7 @@ def _symbol(axis: Axes, element: Element, line: Points, side: float) -> None:
     else:
         place = middle + 0.6 * size * across * np.sign(across[1])
         align = {"ha": "center", "va": "bottom"}
-    axis.text(*place, label(element), fontsize=6.5, color=_INK, **align)
+    axis.text(*place, label(element), fontsize=8.5, color=_INK, **align)
 
 
 def _ground(axis: Axes, place) -> None:

@@ -77,7 +77,11 @@ def lossy(circuit: "Circuit") -> list[str]:
 def _losses(circuit):
     names = lossy(circuit)
     if not names:
-        return ["lossless: fit for echo learning"]
+        return [
+            "lossless: fit for echo learning"
+            if circuit.hamiltonian.is_canonical
+            else "lossless, with gyrators: train with ReversibleAdjoint or BPTT"
+        ]
     method, reason = circuit.method
     return [
         f"lossy: {_names(names)} dissipate, so a flip of the momenta does not reverse time; train "

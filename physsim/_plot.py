@@ -7,7 +7,9 @@ import equinox as eqx
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
+from jaxtyping import Float
 from matplotlib.figure import Figure
+from scipy.interpolate import Akima1DInterpolator, CubicSpline
 
 from ._diagnostics import energy_error
 from ._solution import Solution
@@ -44,11 +46,27 @@ ABOVE: dict[str, Any] = {
 """A legend above its axes hides nothing."""
 
 _MAX_LINES = 6
+_FEW_SAMPLES = 4000
+_REFINE = 8
 
 
 def style() -> contextlib.AbstractContextManager:
     """The plot style, as a context."""
     return plt.rc_context(STYLE)
+
+
+def smooth(
+    t: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"], corners: bool = True
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """A curve through the samples of a waveform: steps may be as few as eight a period.
+
+    A spline would swing over where there are `corners`, so these get Akima's curve. Very few
+    samples, and so many that lines do, are returned as they are.
+    """
+    if not 4 <= len(t) <= _FEW_SAMPLES:
+        return t, x
+    fine = np.linspace(t[0], t[-1], _REFINE * (len(t) - 1) + 1)
+    return fine, (Akima1DInterpolator if corners else CubicSpline)(t, x)(fine)
 
 
 def _per_sample(solution):

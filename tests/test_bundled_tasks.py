@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from physsim.cli._files import bundled
+from physsim.cli._bundled import bundled
 from physsim.cli._task import read_task
 from physsim.cli._training import TaskTrainer
 

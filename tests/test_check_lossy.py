@@ -1,10 +1,13 @@
 """Comparing gradients of lossy circuits: methods that have none are named, the others compared."""
 
+import json
+
 import pytest
 
 import circuits
 import learning
 import physsim
+from physsim.cli import _check
 
 RC = """a source across a capacitor, and a low-pass
 V1 a 0 SIN(0 1 1meg)
@@ -67,3 +70,21 @@ def test_a_reference_that_is_lost_is_an_error():
             methods={"ReversibleAdjoint": learning.ReversibleAdjoint()},
             reference="ReversibleAdjoint",
         )
+
+
+def test_losses_at_one_rate_are_checked_by_an_echo_with_gain(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(_check, "_EXACT", ("BPTT",))
+    (tmp_path / "tank.cir").write_text("t\nC1 a 0 1n ic=1\nR1 a 0 1k\nL1 a 0 1u\n")
+    code, out, _ = run("check", "tank.cir", "--t-end", "200n", "--echo")
+    assert code == 0 and "no picture of the echo" in out
+    figures = json.loads((tmp_path / "out" / "tank_check.json").read_text())
+    assert set(figures["gradients"]) == {"RHEL", "BPTT"}
+    assert figures["worst_relative_error"]["RHEL"] < 1e-5
+
+
+def test_losses_at_two_rates_say_what_to_use_in_words(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(_check, "_EXACT", ("BPTT",))
+    cards = "t\nC1 a 0 1n ic=1\nR1 a 0 1k\nL1 a b 1u\nC2 b 0 1n\n"
+    (tmp_path / "two.cir").write_text(cards)
+    code, out, _ = run("check", "two.cir", "--t-end", "100n")
+    assert code == 0 and "without RHEL" in out and "Use ReversibleAdjoint or BPTT" in out

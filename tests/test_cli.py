@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+import circuits
+
 TANK = """a tank
 C1 out 0 1n ic=1
 L1 out 0 1u
@@ -78,6 +80,8 @@ def test_learn_recovers_a_value_from_a_waveform(run, tmp_path):
     assert code == 0 and "C1.C" in out
     figures = json.loads((tmp_path / "out" / "task_learned.json").read_text())
     np.testing.assert_allclose(figures["values_after"]["C1.C"], 1.1e-9, rtol=1e-2)
+    learned = circuits.load(tmp_path / "out" / "task_learned.cir")
+    assert learned.values() == pytest.approx(figures["values_after"], rel=1e-12)
     assert figures["values_after"]["L1.L"] == figures["values_before"]["L1.L"]
     assert figures["loss_best"] < 1e-2 * figures["loss_first"]
 

@@ -18,9 +18,11 @@ def test_demo(run, tmp_path):
     )
     assert figures["gradients"]["worst_relative_error"]["RHEL"] < 1e-4
     assert figures["training"]["largest_relative_value_error"] < 1e-5
-    for name in ("simulation.png", "echo.png", "coupled_lc_learned.png"):
+    for name in ("coupled_lc.png", "coupled_lc_check_echo.png", "coupled_lc_learned.png"):
         assert (tmp_path / "d" / name).stat().st_size > 10_000
     assert "hidden values recovered" in out
     code, _, err = run("report", "d")
     assert code == 0, err
-    assert (tmp_path / "d" / "report.html").exists()
+    page = (tmp_path / "d" / "report.html").read_text()
+    for title in ("start of the voltages", "The echo retraces the run", "what was learned"):
+        assert title in page

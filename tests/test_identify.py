@@ -229,7 +229,7 @@ def test_columns_that_tell_nothing(run, tmp_path):
 
 
 def test_the_bundled_record_fits_the_bundled_netlist():
-    from physsim.cli._files import find_input
+    from physsim.cli._bundled import find_input
     from physsim.cli._measured import read_measured
 
     circuit = circuits.load(find_input(Path("chua.cir")))

@@ -96,7 +96,8 @@ def test_a_check_shows_gradients_and_their_agreement(tmp_path, monkeypatch):
     (tmp_path / "tank.cir").write_text(NETLIST)
     # The others are compared in other tests, and take long to compile.
     monkeypatch.setattr(_check, "_EXACT", ("BPTT",))
-    assert physsim("check", tmp_path / "tank.cir", "--t-end", "200n", "--out", tmp_path / "c") == 0
+    words = ("--t-end", "200n", "--echo", "--out", tmp_path / "c")
+    assert physsim("check", tmp_path / "tank.cir", *words) == 0
     page = Page(report(tmp_path / "c"))
     figures = json.loads((tmp_path / "c" / "tank_check.json").read_text())
     shown = set(page.numbers)
@@ -109,6 +110,11 @@ def test_a_check_shows_gradients_and_their_agreement(tmp_path, monkeypatch):
     exact, echo = (np.array(list(figures["gradients"][m].values())) for m in ("BPTT", "RHEL"))
     errors = page.curves("each component's distance from BPTT")["RHEL"][1]
     np.testing.assert_array_equal(errors, np.abs(echo - exact) / np.abs(exact))
+    growing = page.curves("... on which the gradient adds up (circles: BPTT)")
+    _, ends = growing.pop("BPTT")
+    assert len(ends) == len(growing) == len(exact)
+    np.testing.assert_allclose([y[0] for _, y in growing.values()], ends, rtol=1e-5)
+    assert all(y[-1] == 0 for _, y in growing.values())
 
 
 def test_a_training_shows_curves_and_values(tmp_path):
@@ -233,6 +239,7 @@ def test_long_and_many_waveforms_are_thinned_and_said_to_be(tmp_path):
     assert len(curves) == 24 and "v(n29)" in curves
     x, y = curves["v(n0)"]
     assert len(x) <= 4002 and y.max() == 9.0 and x[np.argmax(y)] == pytest.approx(t[1_234])
+    np.testing.assert_allclose(page.curves("start of the voltages")["v(n0)"][0], t[:400])
     note = " ".join(page.texts["p"])
     assert "24 of 30 waveforms" in note and "12001 samples" in note and "made.csv" in note
 

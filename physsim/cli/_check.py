@@ -8,7 +8,8 @@ import numpy as np
 import typer
 
 from ._agreement import agreement
-from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
+from ._bundled import find_input
+from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out, integrator, seconds
 from ._record import save_record
@@ -41,6 +42,9 @@ def check(
     integrator_name: Annotated[
         str | None, typer.Option("--integrator", help="Default: the one that suits the circuit.")
     ] = None,
+    echo: Annotated[
+        bool, typer.Option("--echo", help="Draw the echo, and the gradient adding up on its way.")
+    ] = False,
     causes: Annotated[
         bool, typer.Option(help="Scan epsilon and the step, and say where differences come from.")
     ] = False,
@@ -96,7 +100,12 @@ def check(
         figures["causes"] = _explain(checked, folder / f"{netlist.stem}_check.png")
     path = folder / f"{netlist.stem}_check.json"
     save_json(figures, path)
-    settings = checked.settings() | {"epsilon": epsilon, "tolerances": limits}
+    drawn = echo and checked.arguments[0].is_canonical and "RHEL" in report.gradients
+    if echo and not drawn:
+        console.print("no picture of the echo: it is of circuits without losses and gyrators")
+    if drawn:
+        _draw_echo(checked, report, epsilon, folder / f"{netlist.stem}_check_echo.png")
+    settings = checked.settings() | {"epsilon": epsilon, "tolerances": limits, "echo": drawn}
     save_record(path, "check", checked.inputs, settings, checked.circuit)
     if disagreeing:
         console.print(f"disagree with {report.reference}: {', '.join(disagreeing)}", style="red")
@@ -185,15 +194,16 @@ def _compare(checked: _Checked, epsilon: float | None):
     """(the report of all methods that the system allows, why it refuses the others)."""
     import learning
 
-    methods = {"RHEL": learning.RHEL(epsilon)}
-    methods |= {name: getattr(learning, name)() for name in _EXACT}
     H, solver, *_ = checked.arguments
+    methods = {"RHEL": learning.RHEL(epsilon, gain=None if H.is_lossless else True)}
+    methods |= {name: getattr(learning, name)() for name in _EXACT}
     usable, refused = {}, {}
     for name, method in methods.items():
         try:
             method.check(H, solver)
         except ValueError as error:
-            refused[name] = str(error)
+            # Methods are called there as in Python.
+            refused[name] = str(error).replace("()", "")
         else:
             usable[name] = method
     report = learning.compare_gradients(*checked.arguments, **checked.options, methods=usable)
@@ -218,6 +228,16 @@ def gradient_figures(report, circuit) -> dict[str, Any]:
         "agreement": [asdict(a) for a in report.agreements],
         "failed": report.failed,
     }
+
+
+def _draw_echo(checked: _Checked, report, epsilon: float | None, picture: Path) -> None:
+    from ._curves import save_curves
+    from ._echo_panels import echo_panels, echo_picture
+
+    exact = report.gradients[report.reference]
+    panels = echo_panels(checked.circuit, checked.arguments, checked.options, exact, epsilon)
+    save_curves(picture.with_suffix(".json"), *panels)
+    save_figure(echo_picture(panels), picture)
 
 
 def _explain(checked: _Checked, picture: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from . import _ac as _ac
 from . import _check as _check
 from . import _compare as _compare
 from . import _demo as _demo
+from . import _examples as _examples
 from . import _export as _export
 from . import _gradients as _gradients
 from . import _hamiltonian as _hamiltonian

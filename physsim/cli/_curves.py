@@ -9,17 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
 
-from physsim.plotting import ABOVE, COLOURS
+from physsim.plotting import ABOVE, COLOURS, smooth
 
 LOOKS: dict[str, dict[str, Any]] = {
     "line": {"linewidth": 1},
-    "smooth": {"linewidth": 1},
     "broad": {"linewidth": 3, "alpha": 0.35},
     "dashed": {"linewidth": 0.8, "linestyle": "--"},
     "marked": {"linewidth": 1, "marker": "o", "markersize": 4},
     "dots": {"linestyle": "", "marker": ".", "markersize": 4},
+    "rings": {"linestyle": "", "marker": "o", "fillstyle": "none", "clip_on": False},
 }
-"""How a trace may look; `smooth` is a line through few samples."""
+"""How a trace may look."""
 
 
 @final
@@ -47,6 +47,8 @@ class Trace:
     colour: int | None = None
     """Of `physsim.plotting.COLOURS`; None: one after the other."""
     shown: bool = True
+    smooth: bool = False
+    """A waveform, of which the points are samples."""
 
 
 @final
@@ -65,8 +67,9 @@ def draw(curves: Curves, axis: Axes) -> None:
     """The curves on an axis of matplotlib's, without their title."""
     for k, trace in enumerate(curves.traces):
         colour = COLOURS[(k if trace.colour is None else trace.colour) % len(COLOURS)]
-        axis.plot(trace.x, trace.y, color=colour, label=trace.name, **LOOKS[trace.look])
-    axis.legend(**ABOVE, ncols=max(1, len(curves.traces)))
+        x, y = smooth(trace.x, trace.y) if trace.smooth else (trace.x, trace.y)
+        axis.plot(x, y, color=colour, label=trace.name, **LOOKS[trace.look])
+    axis.legend(**ABOVE, ncols=max(1, len(curves.traces)), columnspacing=1.2)
     for name, ticks, shown in (("x", axis.xaxis, curves.x), ("y", axis.yaxis, curves.y)):
         axis.set(**{f"{name}label": shown.label})
         if shown.log:
@@ -77,24 +80,27 @@ def draw(curves: Curves, axis: Axes) -> None:
             ticks.set_major_formatter(EngFormatter(shown.unit))
 
 
-def save_curves(curves: Curves, path: Path) -> None:
-    """Write curves as JSON, for `load_curves`."""
-    path.write_text(json.dumps(asdict(curves), default=_listed) + "\n", encoding="utf-8")
+def save_curves(path: Path, *plots: Curves) -> None:
+    """Write the curves of some plots as JSON, for `load_curves`."""
+    text = json.dumps([asdict(curves) for curves in plots], default=_listed)
+    path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _listed(x: Any) -> list:
     return np.asarray(x).tolist()
 
 
-def load_curves(path: Path) -> Curves:
+def load_curves(path: Path) -> list[Curves]:
     """Raises `ValueError` that names the file where it does not hold curves."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        traces = tuple(map(_trace, data["traces"]))
-        axes = _axis(data["x"]), _axis(data["y"])
-        return Curves(str(data["title"]), *axes, traces, str(data["note"]))
+        return list(map(_curves, json.loads(path.read_text(encoding="utf-8"))))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the curves of a run: {error}") from error
+
+
+def _curves(data: dict[str, Any]) -> Curves:
+    traces = tuple(map(_trace, data["traces"]))
+    return Curves(str(data["title"]), _axis(data["x"]), _axis(data["y"]), traces, str(data["note"]))
 
 
 def _axis(data: dict[str, Any]) -> Axis:
@@ -108,4 +114,5 @@ def _trace(data: dict[str, Any]) -> Trace:
     if x.ndim != 1 or x.shape != y.shape or data["look"] not in LOOKS:
         raise ValueError("a trace is x and y of one length, and a look")
     colour = None if data["colour"] is None else int(data["colour"])
-    return Trace(str(data["name"]), x, y, data["look"], colour, bool(data["shown"]))
+    flags = bool(data["shown"]), bool(data["smooth"])
+    return Trace(str(data["name"]), x, y, data["look"], colour, *flags)

@@ -1,16 +1,18 @@
 """`physsim demo`"""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ._files import bundled, console, load_circuit, output_folder, save_figure, save_json
+from ._bundled import bundled
+from ._files import console, load_circuit, output_folder, save_json
 from ._main import app
 from ._options import Out
-from ._record import save_record
 
+_NETLIST = bundled("coupled_lc.cir")
 _PERIODS = 10_000
 
 
@@ -23,10 +25,10 @@ def demo(out: Out = "out") -> None:
     """
     start = time.perf_counter()
     folder = output_folder(Path(out))
-    circuit = load_circuit(Path("coupled_lc.cir"))
+    circuit = load_circuit(_NETLIST)
     figures: dict[str, Any] = {
         "simulation": _simulate(circuit, folder),
-        "gradients": _gradients(circuit, folder),
+        "gradients": _check(folder),
         "training": _train(folder),
     }
     figures["seconds"] = time.perf_counter() - start
@@ -41,16 +43,18 @@ def _simulate(circuit, folder: Path) -> dict:
     from ._analysis import shortest_period
     from ._hamiltonian import hamiltonian
     from ._pictures import energy_picture
+    from ._simulate import write_simulation
 
     console.rule("1. The Hamiltonian of the netlist")
-    hamiltonian(Path("coupled_lc.cir"))
+    hamiltonian(_NETLIST)
     console.rule(f"2. {_PERIODS} periods")
     period = shortest_period(circuit)
     result = circuit.simulate(_PERIODS * period, period / 20, progress=True)
     error = np.abs(result.energy_error)
     console.print(f"relative energy error over {_PERIODS} periods: at most {error.max():.2e}")
-    title = f"Two coupled LC tanks: start of {_PERIODS} periods"
-    save_figure(energy_picture(result, "out", 400, title), folder / "simulation.png")
+    plot = energy_picture(result, "out", 400, f"Two coupled LC tanks: start of {_PERIODS} periods")
+    settings = {"integrator": circuit.default_solver.name, "periods": _PERIODS, "format": "nc"}
+    write_simulation(result, plot, _NETLIST, settings, folder)
     half = len(error) // 2
     return {
         "periods": _PERIODS,
@@ -60,31 +64,13 @@ def _simulate(circuit, folder: Path) -> dict:
     }
 
 
-def _gradients(circuit, folder: Path) -> dict:
-    import learning
-    from physsim import SRKN11b, StormerVerlet
-
-    from ._check import gradient_figures
-    from ._experiment import make_experiment
-    from ._pictures import echo_picture
+def _check(folder: Path) -> dict:
+    from ._check import check
 
     console.rule("3. The echo, and the gradient by four methods")
-    experiment = make_experiment(circuit, "v(out)", StormerVerlet(), 2e-6, 4e-9)
-    H, solver, _, cost = experiment.arguments()
-    options = experiment.options()
-    record = learning.record_echo(H, solver, circuit.y0, cost, **options, epsilon=1e-3)
-    _, exact = learning.BPTT()(H, solver, circuit.y0, cost, **options)
-    save_figure(echo_picture(circuit, record, exact.params), folder / "echo.png")
-
-    experiment = make_experiment(circuit, "v(out)", SRKN11b(), 2e-6, 1e-8)
-    report = experiment.compare()
-    for table in report.tables(circuit.units):
-        console.print(table)
-    path = folder / "coupled_lc_check.json"
-    save_json({"disagreeing": report.disagreeing(), **gradient_figures(report, circuit)}, path)
-    settings = {"measure": "v(out)", "integrator": "SRKN11b", "dt_s": 1e-8}
-    save_record(path, "check", [bundled("coupled_lc.cir")], settings, circuit)
-    return {"worst_relative_error": {m: report.worst(m) for m in report.gradients}}
+    check(_NETLIST, measure="v(out)", t_end="2u", dt="10n", echo=True, out=str(folder))
+    figures = json.loads((folder / f"{_NETLIST.stem}_check.json").read_text())
+    return {"worst_relative_error": figures["worst_relative_error"]}
 
 
 def _train(folder: Path) -> dict:

@@ -1,31 +1,20 @@
-"""Where netlists come from and results go."""
+"""Netlists read, results written."""
 
 import json
 import re
-from importlib.resources import files
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
 from rich.console import Console
 
+from ._bundled import find_input
+
 # File names and titles are not to be read as markup, and paths are not to be broken. Written to a
 # file, tables have room.
 console = Console(
     markup=False, emoji=False, soft_wrap=True, width=get_terminal_size((120, 40)).columns
 )
-
-
-def bundled(name: str) -> Path:
-    """The path of a file of the circuit library."""
-    return Path(str(files("circuits") / "library" / name))
-
-
-def find_input(path: Path) -> Path:
-    """`path`, or the bundled file of that name where there is no such file."""
-    if path.exists() or path.parent != Path(".") or not bundled(path.name).exists():
-        return path
-    return bundled(path.name)
 
 
 def load_circuit(path: Path):

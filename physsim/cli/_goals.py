@@ -73,7 +73,7 @@ class WaveformGoal(AbstractTaskGoal):
             "what was learned",
             Axis("time", "s"),
             Axis(readout.name, readout.unit),
-            _compared(t, self.experiment.targets, waves),
+            _compared(t, self.experiment.targets, waves, smooth=True),
         )
 
 
@@ -187,10 +187,10 @@ def _sorted(title: str, label: str, totals) -> Curves:
     return Curves(title, Axis("runs, sorted"), Axis(label, log=True), traces)
 
 
-def _compared(x, target, before_after) -> tuple[Trace, ...]:
-    traces = [Trace("target", x, target, "broad", _TARGET)]
+def _compared(x, target, before_after, smooth: bool = False) -> tuple[Trace, ...]:
+    traces = [Trace("target", x, target, "broad", _TARGET, smooth=smooth)]
     for (name, colour), y in zip(_BEFORE_AFTER, before_after, strict=True):
-        traces.append(Trace(name, x, y, colour=colour))
+        traces.append(Trace(name, x, y, colour=colour, smooth=smooth))
     return tuple(traces)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
+from ._bundled import find_input
+from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Netlist, Out
 

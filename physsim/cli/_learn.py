@@ -10,8 +10,9 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from ._bundled import find_input
 from ._curves import save_curves
-from ._files import console, find_input, output_folder, save_figure, save_json
+from ._files import console, output_folder, save_figure, save_json
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, is_first, join
 from ._main import app
 from ._options import Out, Overwrite, Repeats, Resume, TaskFile
@@ -117,8 +118,11 @@ def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
     path = folder / f"{stem}_learned.json"
     save_json(figures, path)
     np.savetxt(folder / f"{stem}_loss.csv", fit.losses, header="loss", comments="")
+    learned = folder / f"{stem}_learned.cir"
+    learned.write_text(trained.after.netlist.to_text(), encoding="utf-8")
+    console.print(f"  netlist  {learned}", highlight=False)
     curves = trained.goal.curves(fit, trained.before, trained.after)
-    save_curves(curves, folder / f"{stem}_curves.json")
+    save_curves(folder / f"{stem}_curves.json", curves)
     save_figure(training_picture(trained, curves), folder / f"{stem}_learned.png")
     inputs = [trained.task.path, trained.task.netlist]
     circuit = trained.goal.experiment.circuit

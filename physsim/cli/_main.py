@@ -18,7 +18,7 @@ app = typer.Typer(
         "Differentiable simulation of analog circuits, and training of their component "
         "values by time-reversed echoes.\n\n"
         "NETLIST is a SPICE file (elements C, L, R, I, V, B, K, P, X), or the name of a bundled "
-        "one: coupled_lc.cir, rlc_filter.cir, lc_ladder.cir, junction_chain.cir.\n\n"
+        "one: physsim examples lists them.\n\n"
         "Start with:  physsim demo  or  physsim simulate coupled_lc.cir;  then  physsim report out"
     ),
 )

@@ -154,10 +154,10 @@ def _packed(trace: Trace) -> dict[str, Any]:
         key: {"dtype": "f8", "bdata": base64.b64encode(values.astype("<f8").tobytes()).decode()}
         for key, values in (("x", x), ("y", y))
     }
+    names = ("name", "look", "colour", "shown")
     # A smooth line through thinned samples would wind.
-    look = "line" if trace.look == "smooth" and len(x) < len(trace.x) else trace.look
-    names = ("name", "colour", "shown")
-    return packed | {"look": look} | {name: getattr(trace, name) for name in names}
+    smooth = trace.smooth and len(x) == len(trace.x)
+    return packed | {"smooth": smooth} | {name: getattr(trace, name) for name in names}
 
 
 PageBlock = KeyFigures | Table | Text | Heading | Note | Formulas | Picture | Plot

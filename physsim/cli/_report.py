@@ -77,8 +77,8 @@ def make_page(folder: Path) -> str:
     circuits = {run.netlist: run for run in runs if run.record.netlist}
     sections = [
         _summary(titles, told),
-        *map(circuit_section, circuits.values()),
         *(Section(title, tells.blocks) for title, tells in zip(titles, told, strict=True)),
+        *map(circuit_section, circuits.values()),
         _repetition(groups, titles),
     ]
     record = max((run.record for run in runs), key=lambda record: record.written)

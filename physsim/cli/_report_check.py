@@ -7,7 +7,7 @@ import numpy as np
 
 from ._agreement import agreement
 from ._check import CORNERS
-from ._curves import Axis, Curves, Trace
+from ._curves import Axis, Curves, Trace, load_curves
 from ._page import Cell, KeyFigures, Note, Number, PageBlock, Plot, Table, Text, Told, number
 from ._report_circuit import from_rich
 from ._run import Check, Run, is_number, is_text, list_of, maybe, table_of
@@ -85,6 +85,8 @@ def gradients(runs: Sequence[Run]) -> Told:
         _gradient_table(found),
         Plot(_errors(found[reference], {m: found[m] for m in others}, reference)),
     ]
+    if run.record.settings.get("echo"):
+        blocks += map(Plot, load_curves(run.beside("_echo.json")))
     if "causes" in figures:
         blocks += _causes(run, figures["causes"])
     return Told(KeyFigures(rows), blocks)

@@ -28,6 +28,10 @@ _LINE: dict[str, Check] = {
 }
 _UPDATE = Axis("update")
 _MOST_ROWS, _MOST, _SHOWN = 200, 24, 8
+_COMPARED = (
+    "Its distance from the gradient of the same run by backpropagation (BPTT), over that one's "
+    "norm. It grows where the gradient itself comes near zero."
+)
 
 
 def training(runs: Sequence[Run]) -> Told:
@@ -37,7 +41,7 @@ def training(runs: Sequence[Run]) -> Told:
     names = labels(runs)
     best = min(range(len(runs)), key=lambda k: found[k]["loss_best"])
     of = f", {names[best]}, the best of {len(runs)}" if len(runs) > 1 else ""
-    learned = load_curves(runs[best].beside("_curves.json", "_learned"))
+    (learned,) = load_curves(runs[best].beside("_curves.json", "_learned"))
     plots = [
         replace(learned, title=f"{learned.title}{of}"),
         *_by_update(dict(zip(names, lines, strict=True))),
@@ -55,10 +59,10 @@ def _told(figures: dict[str, Any]) -> dict[str, float | int]:
 def _by_update(lines: Mapping[str, list[dict[str, Any]]]) -> list[Curves]:
     """The loss, the gradient's size, and its agreement with BPTT's, where it was compared."""
     plots = []
-    for title, keys in (
-        ("loss", {"loss": "", "validation": "validation"}),
-        ("norm of the gradient", {"gradient_norm": ""}),
-        ("relative error of the gradient against BPTT's", {"bptt_relative_error": ""}),
+    for title, keys, note in (
+        ("loss", {"loss": "", "validation": "validation"}, ""),
+        ("norm of the gradient", {"gradient_norm": ""}, ""),
+        ("relative error of the gradient", {"bptt_relative_error": ""}, _COMPARED),
     ):
         traces = [
             history(" ".join(filter(None, (name, word))) or title, rows, key, log=True)
@@ -67,7 +71,7 @@ def _by_update(lines: Mapping[str, list[dict[str, Any]]]) -> list[Curves]:
         ]
         known = tuple(trace for trace in traces if len(trace.x))
         if known:
-            plots.append(Curves(title, _UPDATE, Axis(title, log=True), known))
+            plots.append(Curves(title, _UPDATE, Axis(title, log=True), known, note))
     return plots
 
 

@@ -1,6 +1,7 @@
 """A training of stacks of recurrent units on a page."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ._curves import Axis, Curves, load_curves
 from ._page import PageBlock, Plot, Table, Told, number
@@ -58,8 +59,8 @@ def _outcome(run: Run, label: str) -> PageBlock:
     of = f", {label}" if label else ""
     readings = run.beside("readings.json", "result")
     if readings.is_file():
-        curves = load_curves(readings)
-        return Plot(Curves(f"{curves.title}{of}", curves.x, curves.y, curves.traces))
+        (curves,) = load_curves(readings)
+        return Plot(replace(curves, title=f"{curves.title}{of}"))
     figures = run.figures(_CLASSES)
     classes = figures["classes"]
     rows = [

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ Waves = dict[str, Float[np.ndarray, " saves"]]
 _NEEDED = {"samples": is_number, "t_end": is_number, "dt": maybe(is_number)}
 _FEWEST_OF_A_SPECTRUM = 16
 _MOST, _SHOWN = 24, 6
+# A run so long is a solid block; its start is shown as well.
+_LONG, _START = 4000, 400
 _TIME = Axis("time", "s")
 # A spectrum is shown down to this part of its largest line.
 _FLOOR = 1e-6
@@ -39,7 +42,11 @@ def simulation(runs: Sequence[Run]) -> Told:
         rows.append(("largest relative change of the energy", number(largest)))
     nodes = run.record.settings.get("nodes")
     asked = [f"v({node})" for node in nodes] if isinstance(nodes, list) else []
-    plots = [*_wave_plots(waves, asked), *_energy_plots(waves)]
+    plots = [
+        *_start_plot(waves, asked),
+        *_wave_plots(waves, asked),
+        *_energy_plots(waves),
+    ]
     spectra = map(Plot, _spectrum_plots(waves, asked))
     return Told(KeyFigures(rows), [*(Plot(curves, path.name) for curves in plots), *spectra])
 
@@ -87,13 +94,26 @@ def _chosen(names: list[str], asked: list[str]) -> tuple[list[str], list[str]]:
     return [n for n in names if n in held], shown
 
 
+def _start_plot(waves: Waves, asked: list[str]) -> list[Curves]:
+    """The voltages at the start of a long run."""
+    if len(waves["time"]) <= _LONG:
+        return []
+    start = {name: wave[:_START] for name, wave in waves.items()}
+    note = f"The first {_START} of {len(waves['time'])} samples."
+    return [
+        replace(curves, title=f"start of the {curves.title}", note=note)
+        for curves in _wave_plots(start, asked)[:1]
+    ]
+
+
 def _wave_plots(waves: Waves, asked: list[str]) -> list[Curves]:
     plots = []
     for letter, title, unit in (("v", "voltage", "V"), ("i", "current", "A")):
         names = [name for name in waves if name.startswith(f"{letter}(")]
         held, shown = _chosen(names, asked)
         traces = tuple(
-            Trace(name, waves["time"], waves[name], "smooth", shown=name in shown) for name in held
+            Trace(name, waves["time"], waves[name], shown=name in shown, smooth=True)
+            for name in held
         )
         note = "" if held == names else f"{len(held)} of {len(names)} waveforms."
         if traces:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ._files import console, find_input, output_folder, save_figure, save_json
+from ._bundled import find_input
+from ._files import console, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out, TaskFile, seconds
 

@@ -1,12 +1,13 @@
 """`physsim simulate`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
+from ._bundled import find_input
+from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Netlist, OptionalIntegrator, Out, StopTime, TimeStep, integrator, seconds
 from ._record import save_record
@@ -50,12 +51,7 @@ def simulate(
         seed=seed,
         progress=True,
     )
-    stem = netlist.stem
     console.print(f"{circuit.netlist.title}: {len(result.t)} samples to t = {result.t[-1]:.6g} s")
-    save_figure(result.plot(node), folder / f"{stem}.png")
-    result.save(folder / f"{stem}.{format}")
-    console.print(f"  waves    {folder / f'{stem}.{format}'}", highlight=False)
-    save_json(_figures(result), folder / f"{stem}.json")
     settings = {
         "integrator": (solver or circuit.default_solver).name,
         "reason": "--integrator" if solver else circuit.method.reason,
@@ -63,8 +59,20 @@ def simulate(
         "nodes": node or [],
         "format": format,
     }
-    inputs = [find_input(netlist)]
-    save_record(folder / f"{stem}.json", "simulate", inputs, settings, circuit)
+    write_simulation(result, result.plot(node), netlist, settings, folder)
+
+
+def write_simulation(
+    result, plot: Any, netlist: Path, settings: dict[str, Any], folder: Path
+) -> None:
+    """Write the waveforms, their plot, the figures and the record of a run."""
+    path = folder / f"{netlist.stem}.json"
+    waves = path.with_suffix(f".{settings['format']}")
+    save_figure(plot, path.with_suffix(".png"))
+    result.save(waves)
+    console.print(f"  waves    {waves}", highlight=False)
+    save_json(_figures(result), path)
+    save_record(path, "simulate", [find_input(netlist)], settings, result.circuit)
 
 
 def _figures(result) -> dict:

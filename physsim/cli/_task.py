@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from ._files import find_input
+from ._bundled import find_input
 from ._optimiser import OPTIMISERS, SCHEDULES
 from ._options import INTEGRATORS, integrator, seconds
 from ._patterns import PATTERNS

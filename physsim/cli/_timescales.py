@@ -6,7 +6,8 @@ from typing import Annotated, Any, final
 
 import typer
 
-from ._files import console, find_input, load_circuit, output_folder, save_figure, save_json
+from ._bundled import find_input
+from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import OptionalIntegrator, Out, integrator, seconds
 from ._record import ENDING

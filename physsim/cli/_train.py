@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import resource
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +18,6 @@ from ._main import app
 from ._options import Out, Overwrite, Resume
 from ._record import save_record
 from ._train_config import METHODS, TrainConfig, read_config
-
-_MEGABYTE = 1024.0
 
 
 @app.command(rich_help_panel="Series")
@@ -216,7 +214,7 @@ def _figures(splits, fit) -> dict[str, Any]:
         "best_epoch": best.step,
         "seconds": fit.epochs[-1].seconds,
         "interrupted": fit.interrupted,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MEGABYTE,
+        "peak_memory_mb": _peak_memory(),
     }
     if not test.classes:
         mean = float(np.mean((test.targets - splits.train.targets.mean()) ** 2))
@@ -230,6 +228,16 @@ def _figures(splits, fit) -> dict[str, Any]:
         "metric": "accuracy", "accuracy": fit.test_score, "validation": best.validation_score,
         "classes": list(test.classes), "confusion": confusion.tolist(),
     }  # fmt: skip
+
+
+def _peak_memory() -> float | None:
+    """What this process held at most, in MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _draw(result: dict[str, Any], splits, fit, folder: Path) -> None:
@@ -246,5 +254,5 @@ def _draw(result: dict[str, Any], splits, fit, folder: Path) -> None:
         picture.savefig(folder / "confusion.png")
     else:
         curves = readings_curves(splits.test, fit.predictions)
-        save_curves(curves, folder / "readings.json")
+        save_curves(folder / "readings.json", curves)
         readings_picture(curves).savefig(folder / "readings.png")

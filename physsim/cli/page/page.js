@@ -2,14 +2,15 @@
 (() => {
   const LOOKS = {
     line: { mode: "lines", width: 1.5 },
-    smooth: { mode: "lines", width: 1.5, shape: "spline" },
     broad: { mode: "lines", width: 5, opacity: 0.35 },
     dashed: { mode: "lines", width: 1, dash: "dash" },
     marked: { mode: "lines+markers", width: 1.5 },
     dots: { mode: "markers", width: 1.5 },
+    rings: { mode: "markers", width: 1.5, symbol: "circle-open", size: 9 },
   };
   const COLOURS = 7;
   const DASHES = ["solid", "dash", "dot", "dashdot"];
+  const SWATCHES = { dashed: "dashed", dots: "dotted", rings: "dotted" };
   const BORDERS = ["solid", "dashed", "dotted", "dashed"];
   const PAPER_WIDTH = 670; // A4 within its margins, in CSS pixels
   const root = document.documentElement;
@@ -18,7 +19,7 @@
 
   function traces(plot) {
     return plot.traces.map((trace, k) => {
-      const { mode, width, shape, opacity, dash } = LOOKS[trace.look];
+      const { mode, width, opacity, dash, symbol, size } = LOOKS[trace.look];
       const colour = variable(`--c${(trace.colour ?? k) % COLOURS}`);
       return {
         type: "scatter",
@@ -28,8 +29,8 @@
         mode,
         opacity: opacity ?? 1,
         visible: plot.on[k],
-        line: { color: colour, width, shape: shape ?? "linear", dash: dash ?? dashOf(trace, k, DASHES) },
-        marker: { color: colour, size: 6 },
+        line: { color: colour, width, shape: trace.smooth ? "spline" : "linear", dash: dash ?? dashOf(trace, k, DASHES) },
+        marker: { color: colour, size: size ?? 6, symbol: symbol ?? "circle" },
         hovertemplate: hover(plot),
       };
     });
@@ -142,7 +143,7 @@
     plot.buttons = plot.traces.map((trace, k) => {
       const made = button(place, trace.name, () => show(plot, (on, j) => (j === k ? !on : on)), "Show or hide");
       made.style.setProperty("--colour", `var(--c${(trace.colour ?? k) % COLOURS})`);
-      made.style.setProperty("--dash", trace.look === "dashed" ? "dashed" : dashOf(trace, k, BORDERS));
+      made.style.setProperty("--dash", SWATCHES[trace.look] ?? dashOf(trace, k, BORDERS));
       made.setAttribute("aria-pressed", plot.on[k]);
       return made;
     });
