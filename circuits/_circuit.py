@@ -50,6 +50,7 @@ from ._readout import Readout
 from ._report import make_report
 from ._result import Result
 from ._scales import choose_scales
+from ._settled import settled
 from ._sources import SourceDrive, corners_of, rhythm_of, shortest_time, value_at_start
 from ._transient import Transient
 from ._values import with_values
@@ -241,6 +242,17 @@ class Circuit:
         Newton's method finds no solution.
         """
         return operating_point(self.netlist)
+
+    def settled(self) -> "Circuit":
+        """The same circuit, started at its DC operating point instead of its `ic=` and `.ic`.
+
+        This is where SPICE starts a transient without `uic`. Raises `NetlistError` as `op` does.
+
+            >>> rc = circuits.loads("t\\nV1 in 0 2\\nR1 in out 1k\\nC1 out 0 1n\\n")
+            >>> rc.settled().values()["C1.ic"]
+            2.0
+        """
+        return Circuit(settled(self.netlist, self.op()))
 
     def ac(
         self, outputs: str | Sequence[str] = (), frequencies: Frequencies = None

@@ -25,6 +25,10 @@ def simulate(
     ] = None,
     format: Annotated[str, typer.Option(help="Waveform file: csv or nc (NetCDF).")] = "csv",
     seed: Annotated[int, typer.Option(help="Of the thermal noise, where there is a .temp.")] = 0,
+    from_op: Annotated[
+        bool,
+        typer.Option("--from-op", help="Start at the DC operating point, not at ic= and .ic."),
+    ] = False,
     integrator_name: OptionalIntegrator = None,
     out: Out = "out",
 ) -> None:
@@ -40,6 +44,8 @@ def simulate(
         raise ValueError(f"unknown format {format!r}: choose csv or nc")
     folder = output_folder(Path(out))
     circuit = load_circuit(netlist)
+    if from_op:
+        circuit = circuit.settled()
     for name in node or ():
         circuit.readout(f"v({name})")
     solver = integrator(integrator_name)
@@ -55,6 +61,7 @@ def simulate(
     settings = {
         "integrator": (solver or circuit.default_solver).name,
         "reason": "--integrator" if solver else circuit.method.reason,
+        "from_op": from_op,
         "seed": seed,
         "nodes": node or [],
         "format": format,
