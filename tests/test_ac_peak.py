@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from physsim.cli import _commands  # noqa: F401  (registers the commands)
+from physsim.cli._commands import register
 from physsim.cli._main import app
 from physsim.cli._peak import find_peak
 
@@ -59,6 +59,7 @@ def test_the_command_prints_the_peak_between_its_frequencies(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tank.cir").write_text(TANK)
     sweep = ["--sweep", "dec 3 100k 100meg"]
+    register()
     shown = CliRunner().invoke(app, ["ac", "tank.cir", *what, *sweep], env={"COLUMNS": "120"})
     assert shown.exit_code == 0, shown.output
     for word in ("1 k", "60.00", "5.03292 MHz", "4.954 MHz to 5.113 MHz"):

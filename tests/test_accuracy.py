@@ -11,6 +11,8 @@ import circuits
 import learning
 import physsim
 
+from .pace import mostly_slow
+
 HARD = {
     "quartic inductor, softly started": (
         "t\nC1 a 0 1n ic=1\nB1 a 0 energy={flux^2/(2*l)+b*flux^4} l=1u b=1e23",
@@ -23,7 +25,10 @@ HARD = {
 }
 
 
-@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize(
+    "name",
+    mostly_slow(HARD, ("purely quartic", "junction at its maximum", "slow tank, fast source")),
+)
 def test_the_default_step_resolves_what_is_met(name):
     text, t_end = HARD[name]
     circuit = circuits.loads(text)

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import equinox as eqx
-import pytest
 
 ROOT = Path(__file__).parent.parent
 HOUSES = ("physsim", "circuits", "learning")
@@ -94,13 +93,12 @@ def test_classes_are_abstract_or_final():
             assert getattr(cls, "__final__", False), f"{cls} lacks typing.final"
 
 
-@pytest.mark.parametrize("house", HOUSES)
-def test_importing_changes_no_setting_and_starts_nothing(house):
+def test_importing_changes_no_setting_and_starts_nothing():
     """No jax.config, no XLA_FLAGS, no backend at import."""
     code = (
         "import os, jax\n"
         "before, flags = dict(jax.config.values), os.environ.get('XLA_FLAGS')\n"
-        f"import {house}\n"
+        f"import {', '.join(HOUSES)}\n"
         "from jax._src import xla_bridge\n"
         # Dependencies may register new options; none that was there may change.
         "assert all(jax.config.values[key] == value for key, value in before.items())\n"

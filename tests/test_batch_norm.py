@@ -78,6 +78,7 @@ def test_statistics_are_means_over_series(data):
     np.testing.assert_allclose(first.variance, 0.75 * parts[0] + 0.25 * parts[1], rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_it_trains_and_judges_with_the_statistics_of_training():
     data = two_tones()
     fit = learning.fit_stack(

@@ -9,6 +9,8 @@ from physsim.cli._bundled import bundled
 from physsim.cli._task import read_task
 from physsim.cli._training import TaskTrainer
 
+from .pace import mostly_slow
+
 TASKS = sorted(path.name for path in bundled(".").glob("*.toml"))
 
 
@@ -17,7 +19,7 @@ def test_they_are_found():
     assert expected <= {Path(name).stem for name in TASKS}
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", mostly_slow(TASKS, ("coupled_lc.toml", "junction_moons.toml")))
 def test_each_can_be_trained(name):
     trainer = TaskTrainer(read_task(Path(name)))
     objective, samples = trainer.objective(seed=0)

@@ -23,6 +23,7 @@ def curves(text, solver, **options):
     return learning.error_curves(*experiment.arguments(), **experiment.options(), **options)
 
 
+@pytest.mark.slow
 def test_errors_scale_with_epsilon_squared_and_with_the_order_of_the_step():
     found = curves(TANK, physsim.StormerVerlet(), epsilons=(1e-3, 1e-4, 1e-7))
     assert found.order == 2

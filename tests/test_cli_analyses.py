@@ -8,7 +8,7 @@ from scipy.constants import k as BOLTZMANN
 from scipy.stats import norm
 from typer.testing import CliRunner
 
-from physsim.cli import _commands  # noqa: F401  (registers the commands)
+from physsim.cli._commands import register
 from physsim.cli._main import app
 
 RLC = """a filter with losses
@@ -38,6 +38,7 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "tank.cir").write_text(TANK)
 
     def call(*arguments, fails=None):
+        register()
         result = CliRunner().invoke(app, arguments, env={"COLUMNS": "120"})
         if fails is None:
             assert result.exit_code == 0, result.output + repr(result.exception)
@@ -199,6 +200,7 @@ def test_sweep(run, tmp_path):
 )
 def test_wrong_input_gives_one_sentence(run, arguments, message):
     if arguments[1] == "nowhere.cir":
+        register()
         result = CliRunner().invoke(app, arguments)
         assert isinstance(result.exception, ValueError | OSError)
         assert message in str(result.exception)

@@ -71,7 +71,10 @@ def both(solver, dtype, inputs, steps=40):
 
 
 @pytest.mark.usefixtures("ranks_promote")
-@pytest.mark.parametrize(("dtype", "inputs"), [(np.float64, "held"), (np.float32, "sampled")])
+@pytest.mark.parametrize(
+    ("dtype", "inputs"),
+    [(np.float64, "held"), pytest.param(np.float32, "sampled", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("solver", SPLITTINGS, ids=lambda s: s.name)
 def test_splittings_are_the_raw_loop_to_the_bit(solver, dtype, inputs):
     ours, raw = both(solver, dtype, inputs)
@@ -246,7 +249,7 @@ def loss(variables, solver, adjoint, steps=50):
 @pytest.mark.parametrize(
     ("solver", "inputs"),
     [
-        (physsim.SRKN6b(), "held"),
+        pytest.param(physsim.SRKN6b(), "held", marks=pytest.mark.slow),
         (physsim.Compensated(physsim.StormerVerlet()), "sampled"),
         pytest.param(physsim.ImplicitMidpoint(), "held", marks=pytest.mark.slow),
         (physsim.KahanLi8(), "sampled"),

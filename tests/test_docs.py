@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
 
 
-SLOW = ("analyses", "howto", "learning")
+SLOW = ("analyses", "howto", "learning", "timescales")
 CASES = [
     pytest.param(page, id=page.stem, marks=pytest.mark.slow if page.stem in SLOW else ())
     for page in WITH_CODE

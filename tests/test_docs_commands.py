@@ -14,7 +14,7 @@ import typer
 from markdown_it import MarkdownIt
 
 import circuits
-from physsim.cli import _commands as _commands
+from physsim.cli._commands import register
 from physsim.cli._main import app
 from physsim.cli._reconstruction_task import read_reconstruction
 from physsim.cli._task import read_task
@@ -59,6 +59,7 @@ def fault(words: list[str]) -> str | None:
     if words[0] == "python":
         part = ROOT / "benchmarks" / f"{words[3]}.py"
         return None if part.exists() else "no such part"
+    register()
     group = typer.main.get_command(app)
     command = group.commands.get(words[1])
     if command is None:

@@ -22,10 +22,10 @@ from physsim import ExactReversal, StormerVerlet
 STEPS = 300
 PAIRS = [
     ("coupled LC", StormerVerlet()),
-    ("gyrators", physsim.GaussLegendre4()),
+    pytest.param("gyrators", physsim.GaussLegendre4(), marks=pytest.mark.slow),
     ("gyrators", StormerVerlet()),
     ("junction lattice", ExactReversal(StormerVerlet())),
-    ("junction lattice", physsim.PEFRL()),
+    pytest.param("junction lattice", physsim.PEFRL(), marks=pytest.mark.slow),
     ("not separable", physsim.ImplicitMidpoint()),
     ("not separable", physsim.Tao()),
     ("Duffing chain", physsim.SymplecticEuler()),

@@ -13,6 +13,8 @@ import physsim
 from learning import BPTT, RHEL, ReversibleAdjoint
 from physsim import PhaseState
 
+from .pace import mostly_slow
+
 STEPS = 60
 
 
@@ -71,7 +73,9 @@ MATRIX = np.array([[0.3, 0.1, 0.0], [0.1, 0.2, -0.05], [0.0, -0.05, 0.1]])
     "losses", [{"conductance": 0.1}, {"conductance": MATRIX}], ids=["uniform", "matrix"]
 )
 @pytest.mark.parametrize(
-    "solver", [physsim.SRKN6b(), physsim.StormerVerlet()], ids=lambda s: s.name
+    "solver",
+    [pytest.param(physsim.SRKN6b(), marks=pytest.mark.slow), physsim.StormerVerlet()],
+    ids=lambda s: s.name,
 )
 def test_reversible_adjoint_of_lossy_systems(losses, solver):
     H = physsim.damped(chain(), **losses)
@@ -79,6 +83,7 @@ def test_reversible_adjoint_of_lossy_systems(losses, solver):
     assert distance(found, exact) <= 1e-10
 
 
+@pytest.mark.slow
 def test_reversible_adjoint_of_series_losses():
     q, p, k = sympy.symbols("q p k")
     H = physsim.symbolic(p**2 / 2 + k * q**2 / 2, q=[q], p=[p], params={k: 1.3})
@@ -117,7 +122,9 @@ def modally_damped():
     return physsim.damped(H, conductance=0.1 * np.array([[1.5, -0.5], [-0.5, 0.5]]))
 
 
-@pytest.mark.parametrize("build", [uniformly_damped, modally_damped])
+@pytest.mark.parametrize(
+    "build", mostly_slow([uniformly_damped, modally_damped], [uniformly_damped])
+)
 def test_an_echo_with_gain_is_exact(build):
     """Where nudges are fixed and the system is linear there is no bias, so epsilon may be large."""
     method = RHEL(0.1, gain=True)

@@ -12,6 +12,8 @@ import sympy
 import physsim
 from physsim import PhaseState
 
+from .pace import mostly_slow
+
 SIZE = 8
 
 
@@ -45,7 +47,7 @@ def bits(y):
 
 
 @pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
-@pytest.mark.parametrize("batch", [(), (5,)])
+@pytest.mark.parametrize("batch", mostly_slow([(), (5,)], [()]))
 @pytest.mark.parametrize(
     "solver", [physsim.StormerVerlet(), physsim.SRKN11b(), physsim.Yoshida4()], ids=lambda s: s.name
 )
@@ -56,7 +58,7 @@ def test_not_one_bit_is_lost(solver, batch, dtype):
     assert float(jnp.max(jnp.abs(before.q - y0.q))) <= 2.0 ** (-45 if dtype == jnp.float64 else -18)
 
 
-@pytest.mark.parametrize("batch", [(), (5,)])
+@pytest.mark.parametrize("batch", mostly_slow([(), (5,)], [(5,)]))
 @pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
 def test_a_million_steps(batch, dtype):
     H, y0 = junction_chain(dtype), start(dtype, batch)
@@ -70,7 +72,7 @@ def test_chaos_defeats_plain_arithmetic():
     assert float(jnp.max(jnp.abs(before.q - after.q))) > 0.1
 
 
-@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("held", mostly_slow([True, False], [False]))
 def test_drives_are_reversed_to_the_bit(held):
     q, p, u = sympy.symbols("q:3"), sympy.symbols("p:3"), sympy.Symbol("u")
     energy = sum(x**2 for x in p) / 2 + sum(x**2 / 20 - sympy.cos(x) for x in q) - u * q[1]

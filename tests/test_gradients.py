@@ -9,6 +9,7 @@ import pytest
 import learning
 import physsim
 
+from .pace import mostly_slow
 from .systems import CASES, SOLVERS, driven_tanks, duffing_chain
 
 STEPS = 1000
@@ -84,7 +85,7 @@ class Weighted(eqx.Module):
         return target * (y.q[-1] + 0.3 * y.p[0])
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", mostly_slow(SOLVERS, ["StormerVerlet"]))
 def test_rhel_is_at_rounding_where_energy_is_quadratic_and_nudges_are_fixed(name):
     """The echoes are then linear in epsilon, and the two-sided difference has no bias."""
     problem, solver = driven_tanks(STEPS)._replace(cost=Weighted()), SOLVERS[name]

@@ -192,6 +192,7 @@ def temporary_bytes(sweep, steps):
     return lowered.compile().compiled.memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.slow
 def test_memory_of_the_fused_sweep_is_constant():
     short, long = (temporary_bytes(FusedSweep(), steps) for steps in (1_024, 102_400))
     assert abs(long - short) <= 0.01 * short

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 import learning
 from learning import Checkpoint, CheckpointError, FusedSweep, MetricsFile, StoredSweep
-from physsim.cli import _commands as _commands
 from physsim.cli._bundled import bundled_configs
+from physsim.cli._commands import register
 from physsim.cli._main import app
 from physsim.cli._train_config import read_config
 
@@ -108,6 +108,7 @@ learning_rate = 0.01
 
 def run(*arguments):
     """The command line without its process; raises what it would turn into one sentence."""
+    register()
     return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False).output
 
 

@@ -11,6 +11,7 @@ import sympy
 import physsim
 from physsim import PhaseState
 
+from .pace import mostly_slow
 from .systems import pendulum
 from .test_order import exact_pendulum, slope
 
@@ -121,7 +122,12 @@ def pumped():
     return H, y0, reference(H, y0, 9.0)
 
 
-@pytest.mark.parametrize("name", SPLITTINGS | IMPLICIT)
+@pytest.mark.parametrize(
+    "name",
+    mostly_slow(
+        SPLITTINGS | IMPLICIT, ("StormerVerlet", "SRKN11b", "KahanLi8", "ImplicitMidpoint")
+    ),
+)
 def test_order_with_damping_drive_and_time_dependence(name, pumped):
     solver = (SPLITTINGS | IMPLICIT)[name]
     H, y0, exact = pumped
@@ -130,7 +136,7 @@ def test_order_with_damping_drive_and_time_dependence(name, pumped):
     assert abs(slope(steps, errors) - solver.order) < 0.15, errors
 
 
-@pytest.mark.parametrize("name", HARMONIC | TAO)
+@pytest.mark.parametrize("name", mostly_slow(HARMONIC | TAO, ("ABA864", "Tao")))
 def test_order_with_drive_and_time_dependence_but_no_losses(name):
     """For the methods that refuse damping."""
     solver, H = (HARMONIC | TAO)[name], driven_pair(True)
@@ -147,7 +153,10 @@ def series():
     return H, y0, reference(H, y0, 9.0)
 
 
-@pytest.mark.parametrize("name", ["StormerVerlet", "BlanesMoan4", "BlanesMoan6", "KahanLi8"])
+@pytest.mark.parametrize(
+    "name",
+    mostly_slow(("StormerVerlet", "BlanesMoan4", "BlanesMoan6", "KahanLi8"), ("StormerVerlet",)),
+)
 def test_order_with_losses_in_series(name, series):
     solver = SPLITTINGS[name]
     H, y0, exact = series

@@ -233,6 +233,7 @@ def test_run_is_that_of_the_same_energy_from_symbolic():
     np.testing.assert_allclose(ours.energies, theirs.energies, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradient_of_a_run_by_a_shared_parameter():
     y = PhaseState(*random_state(6))
 

@@ -14,6 +14,7 @@ import circuits
 import physsim
 from physsim import PhaseState, normal_modes, operating_point
 
+from .pace import mostly_slow
 from .systems import pendulum
 
 
@@ -52,7 +53,7 @@ def definite(rng, n):
     return A @ A.T + n * np.eye(n)
 
 
-@pytest.mark.parametrize("n", [1, 2, 9])
+@pytest.mark.parametrize("n", mostly_slow([1, 2, 9], [1, 2]))
 def test_ladder(n):
     """omega_k = 2 sin(k pi / (2 (n + 1))), shapes sin(j k pi / (n + 1))."""
     modes = normal_modes(chain(n, lambda x: x**2 / 2, lambda q: 0))
@@ -78,6 +79,7 @@ def test_circuit_ladder():
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_pendulum_chain():
     """Sine-Gordon chain: omega^2 = g + 4 c sin^2, about 0; g -> -g about pi."""
     n, g, c = 6, 0.7, 0.3
@@ -189,6 +191,7 @@ def test_biased_junction():
     np.testing.assert_allclose(slope, [-0.25 * (1 - 0.25) ** -0.75], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_coupled_junctions_rest_without_forces():
     H, u = junctions(), jnp.asarray([0.4, -1.1])
     y = operating_point(H, u=u)

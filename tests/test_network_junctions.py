@@ -20,7 +20,7 @@ def angular_frequencies(netlist):
     return np.sort(physsim.normal_modes(circuit.hamiltonian).frequencies) / circuit.scales.time
 
 
-@pytest.mark.parametrize("rows, columns", [(1, 6), (3, 4)])
+@pytest.mark.parametrize("rows, columns", [pytest.param(1, 6, marks=pytest.mark.slow), (3, 4)])
 def test_plasma_waves(rows, columns):
     """omega^2 = s / L_J (C_g + C_J s), s = 4 sum sin^2(k / 2), below the plasma frequency."""
     found = angular_frequencies(

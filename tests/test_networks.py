@@ -53,6 +53,7 @@ def test_random_graphs_are_regular_simple_and_connected(nodes, degree):
         assert np.linalg.eigvalsh(np.diag(A.sum(0)) - A)[1] > 1e-6
 
 
+@pytest.mark.slow
 def test_random_graph_spectrum():
     """Frequencies are the Laplacian's; the graph is no lattice: Friedman's bound, few triangles."""
     nodes, degree = 40, 3

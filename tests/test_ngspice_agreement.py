@@ -11,6 +11,7 @@ import physsim
 
 from .ngspice import require_ngspice
 from .ngspice_decks import DECKS, extrapolated_spice, spice_run
+from .pace import mostly_slow
 
 
 def load(text_or_path):
@@ -24,13 +25,17 @@ def fastest_period(circuit):
     return 2 * math.pi / omega * circuit.scales.time
 
 
-_SLOW = ("gyrator", "link capacitors", "mutual inductance", "superconducting")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name in _SLOW)) for name in DECKS],
+_QUICK = (
+    "coupled_lc",
+    "junction_chain",
+    "losses",
+    "nonlinear charge",
+    "subcircuits",
+    "transformer",
 )
+
+
+@pytest.mark.parametrize("name", mostly_slow(DECKS, _QUICK))
 def test_waveforms_agree(name):
     require_ngspice()
     deck = DECKS[name]
@@ -49,6 +54,7 @@ def test_waveforms_agree(name):
     assert np.max(errors) <= 1e-4
 
 
+@pytest.mark.slow
 def test_the_current_in_a_loop_of_capacitors_rings_in_ngspice():
     """After a corner of the source the trapezoidal rule's current alternates from step to step;
     the mean of neighbours does not, and is ours."""

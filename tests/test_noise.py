@@ -12,6 +12,8 @@ import physsim
 from physsim import PhaseState
 from physsim._noise import make_thermostat
 
+from .pace import mostly_slow
+
 KT = 0.7
 
 
@@ -36,7 +38,7 @@ def graph_matrix(n):
     return matrix
 
 
-@pytest.mark.parametrize("case", ["diagonal", "matrix", "series"])
+@pytest.mark.parametrize("case", mostly_slow(["diagonal", "matrix", "series"], ["matrix"]))
 def test_equipartition(case):
     """k_B T / 2 in every quadratic degree of freedom, within four standard errors."""
     n, samples = 6, 4096

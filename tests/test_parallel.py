@@ -12,6 +12,7 @@ import circuits
 import learning
 import physsim
 
+from .pace import mostly_slow
 from .parallel_maps import CHUA, Linear, lorenz63, recurrence
 from .systems import pendulum
 
@@ -74,7 +75,12 @@ def assert_close(found, expected):
 
 @pytest.mark.parametrize(
     ("D", "name"),
-    [*((3, name) for name in SOLVERS), (16, "Hybrid"), (64, "Hybrid"), (64, "associative")],
+    [
+        *((3, name) for name in SOLVERS),
+        (16, "Hybrid"),
+        (64, "Hybrid"),
+        pytest.param(64, "associative", marks=pytest.mark.slow),
+    ],
 )
 def test_trajectories_and_gradients_agree(D, name):
     arguments, target, answers = answered(D)
@@ -134,7 +140,7 @@ def test_affine_scans_agree(T):
             np.testing.assert_allclose(zs, expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("T", [16, 43])
+@pytest.mark.parametrize("T", mostly_slow([16, 43], [16]))
 def test_gradients_of_blocked_scans(T):
     """Against `lax.scan` differentiated as it is, complex numbers included."""
     rng = np.random.default_rng(T)
@@ -184,6 +190,7 @@ def test_field_under_runge_kutta():
     np.testing.assert_allclose(found.zs, expected, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_circuit_steps():
     """Component gradients through Chua's circuit, nonlinear losses and all."""
     circuit = circuits.loads(CHUA)

@@ -12,6 +12,7 @@ from learning import EchoErrors
 from learning._imperfections._imperfect_echo import _rounded
 from learning._objective import Objective
 
+from .pace import mostly_slow
 from .systems import driven_tanks, duffing_chain
 
 STEPS, DT = 60, 0.15
@@ -32,7 +33,7 @@ def chain():
     return make(duffing_chain)
 
 
-@pytest.mark.parametrize("case", [duffing_chain, driven_tanks])
+@pytest.mark.parametrize("case", mostly_slow([duffing_chain, driven_tanks], [duffing_chain]))
 def test_an_ideal_machine_has_the_true_gradient(case):
     found = learning.echo_fidelity(make(case), EchoErrors(np.array([1e-4])), seeds=1)
     np.testing.assert_allclose(found.cosine, 1.0, atol=1e-6)
@@ -97,6 +98,7 @@ def test_converters_round_to_their_steps():
     assert len(np.unique(coarse)) == 9
 
 
+@pytest.mark.slow
 def test_training_by_echoes_of_an_ideal_machine_is_training_by_the_gradient(chain):
     errors = EchoErrors(np.array([1e-4, 1e-4]), readout_noise=np.array([0.0, 1e3]))
     good, bad = learning.reached(chain, errors, optax.adam(0.02), updates=8)

@@ -125,6 +125,7 @@ def test_figures_of_a_run_by_finite_differences():
     np.testing.assert_allclose(found.attrs["figure"], np.mean(times), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_reversible_adjoint_finds_the_same():
     """Backwards from the derivative of the figure by every sample, and forwards with each value."""
     circuit = circuits.loads(TANKS)

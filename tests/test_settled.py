@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 import circuits
 from circuits._ngspice import run_ngspice
@@ -40,6 +41,7 @@ def test_a_step_agrees_with_ngspice():
     assert np.ptp(theirs) > 0.1
 
 
+@pytest.mark.slow
 def test_nonlinear_elements_start_there():
     text = """a biased junction, coil, capacitor and diode
 I1 0 a 3u

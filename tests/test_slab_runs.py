@@ -77,6 +77,7 @@ def assert_same(alone, found):
         np.testing.assert_array_equal(found[f"{name} echo"], found[f"{name} first"], name)
 
 
+@pytest.mark.slow
 def test_a_chain_on_eight_devices(tmp_path):
     assert_same(one_run(), on_devices(one_run, tmp_path, 8))
 

@@ -37,6 +37,7 @@ def tanks(folder, *words):
     return physsim("tanks", folder / "small.toml", seed, "--out", folder / "out", *words)
 
 
+@pytest.mark.slow
 def test_the_deck_of_a_trained_unit_gives_its_outputs(trained, capsys):
     require_ngspice()
     assert tanks(trained, "--ngspice", "--steps", "30") == 0

@@ -83,6 +83,7 @@ def test_spectrum_is_4kt_times_the_real_part_of_the_impedance(tank):
         assert abs(ratio - 1) < 4 * error + 5e-3, (f[band[0]], ratio, error)
 
 
+@pytest.mark.slow
 def test_equipartition_of_a_lossy_lattice():
     """k T / 2 in the charge of every node and the flux of every mode, within 4 standard errors."""
     kelvin, n, samples = 4.2, 16, 4096

@@ -118,6 +118,7 @@ def test_the_stack_is_the_one_that_was_trained(trained):
     np.testing.assert_allclose(error, result["mse"], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_layers_of_a_trained_stack_are_looked_at_one_by_one(trained, run, tmp_path):
     code, out, err = run("timescales", trained, "--lag", "5")
     assert code == 0, err

@@ -127,6 +127,7 @@ def test_an_rc_section_is_a_leaky_integrator():
     np.testing.assert_allclose(ours.modes.time_constants() * target.dt, tau, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_conductance_that_its_voltage_controls_is_a_gate():
     """C v' = -G(v) v, G = g + k v^2: with the gate held v(t) / v(0) is carried, in truth d v(t) /
     d v(0), and what lies between is the derivative of the gate."""

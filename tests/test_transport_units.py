@@ -9,6 +9,8 @@ import pytest
 import learning
 from physsim import StormerVerlet
 
+from .pace import mostly_slow
+
 MODES, SIGNALS = 3, 2
 LAGS = [1, 10, 100, 1000, 10_000]
 
@@ -22,7 +24,7 @@ def along(unit, steps):
     return F, states, inputs, learning.leapfrog_metric(unit, *at)
 
 
-@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("copies", mostly_slow([1, 2], [2]))
 def test_a_linear_unit_carries_everything_at_every_lag(copies):
     """In the energy that leapfrog keeps, though its steps are up to half a radian long."""
     unit = learning.make_linear_hru(MODES, SIGNALS, key=jax.random.key(1), copies=copies)
@@ -65,7 +67,7 @@ def make_nonlinear(dense):
     return eqx.tree_at(lambda u: u.projection.b, unit, jnp.array([0.3, -0.2, 1.5]))
 
 
-@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("dense", mostly_slow([False, True], [False]))
 def test_a_nonlinear_units_products_are_those_of_the_composed_map(dense):
     """Leapfrog written out, and differentiated through all steps of a window at once."""
     unit = make_nonlinear(dense)
@@ -133,7 +135,12 @@ def small_stack(unit):
     return learning.make_stack(shape, unit, key=jax.random.key(0))
 
 
-@pytest.mark.parametrize("unit", [learning.make_linear_hru, learning.make_nonlinear_hru])
+@pytest.mark.parametrize(
+    "unit",
+    mostly_slow(
+        [learning.make_linear_hru, learning.make_nonlinear_hru], [learning.make_nonlinear_hru]
+    ),
+)
 def test_sensitivities_over_all_lags_add_up_to_the_gradient_of_the_loss(unit):
     """dL/dtheta = sum over steps s and lags h of g_{s+h}^T M_h dF_s/dtheta, with lag 0."""
     stack, steps = small_stack(unit), 12

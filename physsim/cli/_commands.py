@@ -1,24 +1,37 @@
-"""Importing this module registers every command."""
+"""The commands; each is registered by importing the module of its name."""
 
-from . import _ac as _ac
-from . import _check as _check
-from . import _compare as _compare
-from . import _demo as _demo
-from . import _examples as _examples
-from . import _export as _export
-from . import _gradients as _gradients
-from . import _hamiltonian as _hamiltonian
-from . import _identify as _identify
-from . import _learn as _learn
-from . import _mc as _mc
-from . import _modes as _modes
-from . import _noise as _noise
-from . import _op as _op
-from . import _reconstruct as _reconstruct
-from . import _report as _report
-from . import _robustness as _robustness
-from . import _simulate as _simulate
-from . import _sweep as _sweep
-from . import _tanks as _tanks
-from . import _timescales as _timescales
-from . import _train as _train
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = (
+    "ac",
+    "check",
+    "compare",
+    "demo",
+    "examples",
+    "export",
+    "gradients",
+    "hamiltonian",
+    "identify",
+    "learn",
+    "mc",
+    "modes",
+    "noise",
+    "op",
+    "reconstruct",
+    "report",
+    "robustness",
+    "simulate",
+    "sweep",
+    "tanks",
+    "timescales",
+    "train",
+)
+
+
+def register(words: Sequence[str] = ()) -> None:
+    """Register the command that a command line begins with; all of them for help, which takes
+    seconds longer."""
+    first = words[0] if words else ""
+    for name in (first,) if first in COMMANDS else COMMANDS:
+        import_module(f"._{name}", __package__)

@@ -36,13 +36,14 @@ def _options(
 def _run() -> None:
     from physsim import tune_cpu
 
-    from . import _commands as _commands
+    from ._commands import register
 
     tune_cpu()
     import jax
 
     jax.config.update("jax_enable_x64", True)
     warnings.showwarning = _one_line
+    register(sys.argv[1:])
     app()
 
 

@@ -9,7 +9,6 @@ import typer
 from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import EngFormatter
 from rich.table import Table
-from scipy.stats import binomtest, norm
 
 from ._analysis import save_csv, si
 from ._files import console, load_circuit, output_folder, save_figure, save_json
@@ -116,6 +115,8 @@ def _tolerances(texts: list[str]) -> dict[str, float]:
 def _summary(found, samples: int) -> dict:
     low, high = found.limits
     good = found.found.within(low, high)
+    from scipy.stats import binomtest
+
     interval = binomtest(good, samples).proportion_ci(_LEVEL, "exact")
     return {
         "samples": samples,
@@ -166,6 +167,8 @@ def _sources_of_spread(found) -> Table:
 
 
 def _plot(wanted, found, x) -> Picture:
+    from scipy.stats import norm
+
     from physsim.plotting import ABOVE, COLOURS, style
 
     sigma = found.predicted_deviation

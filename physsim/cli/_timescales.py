@@ -6,7 +6,7 @@ from typing import Annotated, Any, final
 
 import typer
 
-from ._bundled import find_input
+from ._bundled import bundled_config, find_input
 from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import OptionalIntegrator, Out, integrator, seconds
@@ -73,8 +73,6 @@ def timescales(
     if run := trained_run(target):
         return _RUNS[run.record.kind](run, look, folder)
     if target.suffix == ".toml":
-        from ._bundled import bundled_config
-
         path = find_input(target)
         if not path.exists() and path.parent == Path("."):
             path = bundled_config(path.name)
