@@ -41,13 +41,13 @@ chromium:
 demo: env ngspice  ## the main job on a bundled netlist; plots and figures go to out/
 	$(BIN)/physsim demo --out out
 
-test: env ngspice chromium  ## the test suite, but for what takes over 10 s each
+test: env ngspice chromium  ## the test suite, but for what takes long and further cases of the same
 	$(PYTEST) -m "not slow"
 
 typed: env ngspice chromium  ## the same, with shapes and types checked as the tests run
 	$(PYTEST) -m "not slow" $(TYPED)
 
-slow: env ngspice  ## the tests that take over 10 s each
+slow: env ngspice  ## the tests that make test leaves out
 	$(PYTEST) -m slow $(TYPED)
 
 coverage: env ngspice chromium  ## the whole test suite, and the lines that it does not reach
