@@ -113,12 +113,12 @@ def _nudge(quantity, ends, capacitance, stop, epsilon) -> Iterator[str]:
     yield "## 3. The nudge, during the echo"
     yield ""
     yield (
-        f"With the recorded v(t) of {quantity}, put the charge q(tau) = -nu dl/dv(v(T - tau), "
+        f"With the recorded v(t) of {quantity}, put the charge c(tau) = -nu dl/dv(v(T - tau), "
         f"T - tau) on node {ends[0]} and take it from node {ends[1]}:"
     )
     yield ""
-    yield "- q(0) at once, with the flip (a short pulse, or a small charged capacitor)"
-    yield f"- then the current dq/dtau into {ends[0]}, until tau = {stop:.6g} s"
+    yield "- c(0) at once, with the flip (a short pulse, or a small charged capacitor)"
+    yield f"- then the current dc/dtau into {ends[0]}, until tau = {stop:.6g} s"
     yield ""
     yield (
         f"Between these nodes the circuit has {capacitance:.6g} F. Choose nu so that the largest "

@@ -1,0 +1,26 @@
+"""The reference names all that is public: what has a docstring by itself, constants by hand."""
+
+import inspect
+import types
+from pathlib import Path
+
+import pytest
+
+import circuits
+import learning
+import physsim
+
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+
+
+@pytest.mark.parametrize("house", [circuits, learning, physsim], ids=lambda house: house.__name__)
+def test_all_public_names_are_in_the_reference(house):
+    name = house.__name__
+    page = (REFERENCE / f"{name}.md").read_text()
+    assert f".. automodule:: {name}\n" in page
+    public = {n: x for n, x in vars(house).items() if not n.startswith("_")}
+    for n, x in public.items():
+        if inspect.isclass(x) or callable(x):
+            assert inspect.getdoc(x), f"{name}.{n} has no docstring"
+        elif not isinstance(x, types.ModuleType):
+            assert f".. py:data:: {name}.{n}\n" in page, f"{name}.{n} is not in the reference"
