@@ -43,6 +43,10 @@ class Signal(NamedTuple):
         """In SI, at the times t (s)."""
         return _ASPECTS[self.aspect](self.waveform, t)
 
+    def value(self, t: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The source's voltage (V) or current (A), whichever aspect of it enters."""
+        return evaluate(self.waveform, t)
+
 
 @final
 class SourceDrive(eqx.Module):

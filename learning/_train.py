@@ -147,7 +147,7 @@ def fit(
             nonlocal agreed
             files.tell(update)
             if update.agreement is not None:
-                agreed = f", gradient within {update.agreement[1]:.1e} of BPTT's"
+                agreed = f", {update.agreement[1]:.0e} off BPTT"
             advance(1, note=f"loss {update.loss:.3e}{agreed}")
             if callback is not None:
                 callback(update)

@@ -262,8 +262,9 @@ def _drive_spectrum(circuit: Circuit, frequencies, times) -> np.ndarray:
     """The magnitude of the sources' spectrum, those of several added in power."""
     import jax.numpy as jnp
 
-    drive: Any = circuit.drive
-    scaled = jnp.asarray((times - times[0] / 2) / circuit.scales.time)
-    currents = np.stack([np.asarray(drive(t)) for t in scaled])
-    sums = waves(frequencies, times - times[0] / 2).T @ currents
+    middles = times - times[0] / 2
+    # A source may enter more than once, as its voltage and as its flux.
+    sources = {signal.source: signal for signal in circuit.signals}.values()
+    values = np.stack([np.asarray(s.value(jnp.asarray(middles))) for s in sources], axis=1)
+    sums = waves(frequencies, middles).T @ values
     return np.sqrt(np.sum(sums**2, axis=1).reshape(2, -1).sum(axis=0))
