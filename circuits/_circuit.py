@@ -249,7 +249,7 @@ class Circuit:
         This is where SPICE starts a transient without `uic`. Raises `NetlistError` as `op` does.
 
             >>> rc = circuits.loads("t\\nV1 in 0 2\\nR1 in out 1k\\nC1 out 0 1n\\n")
-            >>> rc.settled().values()["C1.ic"]
+            >>> rc.settled().netlist.elements[-1].ic  # V
             2.0
         """
         return Circuit(settled(self.netlist, self.op()))

@@ -1,9 +1,8 @@
-"""The gate runs three notebooks, `make slow` and `make docs` all of them."""
+"""The gate runs two notebooks, `make slow` and `make docs` all of them."""
 
 import pytest
 
 QUICK = (
-    "02_sympy_energy",
     "03_echo_step_by_step",
     "05_echo_in_ngspice",
 )

@@ -10,6 +10,7 @@ import circuits
 import physsim
 from physsim import PhaseState
 
+from .pace import mostly_slow
 from .systems import duffing_chain, physsim_library
 
 STEPS = 40
@@ -36,7 +37,7 @@ def compare(H, y0, solver, own=None, **options):
     assert together.ys.q.shape == (y0.q.shape[0], STEPS // 4 + 1, y0.q.shape[1])
 
 
-@pytest.mark.parametrize("batch", [1, 70])
+@pytest.mark.parametrize("batch", mostly_slow([1, 70], [70]))
 def test_a_circuit_with_coupled_capacitors(batch):
     circuit = circuits.load(physsim_library("junction_chain.cir"))
     n = len(circuit.hamiltonian.coordinates)

@@ -36,6 +36,7 @@ def test_errors_scale_with_epsilon_squared_and_with_the_order_of_the_step():
     assert causes_table(found).row_count == 4
 
 
+@pytest.mark.slow
 def test_a_lossy_circuit_is_refused_with_the_bias_of_its_echo():
     found = curves(TANK + "R1 out 0 1k\n", physsim.StormerVerlet(), halvings=0)
     assert "lossy" in found.refused["RHEL"]

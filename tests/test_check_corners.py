@@ -32,16 +32,19 @@ def report():
     )
 
 
+@pytest.mark.slow
 def test_the_derivative_by_the_step_is_not_judged_at_corners(report):
     assert report.disagreeing() == ["ContinuousAdjoint"]
     assert report.disagreeing(corners=True) == []
     assert report.worst("ContinuousAdjoint") > 1e-2
 
 
+@pytest.mark.slow
 def test_all_other_derivatives_keep_the_order_of_the_method(report):
     assert report.worst("ContinuousAdjoint", without=("dt",)) < 1e-5
 
 
+@pytest.mark.slow
 def test_all_other_methods_are_judged_by_every_row(report):
     own = [a for a in report.agreements if a.method == "ContinuousAdjoint"]
     exact = tuple(dataclasses.replace(a, method="ReversibleAdjoint") for a in own)

@@ -49,6 +49,7 @@ def test_a_circuit_without_inductors():
     assert report.worst("ContinuousAdjoint") <= 1e-4
 
 
+@pytest.mark.slow
 def test_an_echo_that_is_lost_leaves_the_others():
     report = compared(OVERDAMPED, 300)
     assert set(report.failed) == {"ReversibleAdjoint"}

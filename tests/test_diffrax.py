@@ -252,7 +252,7 @@ def loss(variables, solver, adjoint, steps=50):
         pytest.param(physsim.SRKN6b(), "held", marks=pytest.mark.slow),
         (physsim.Compensated(physsim.StormerVerlet()), "sampled"),
         pytest.param(physsim.ImplicitMidpoint(), "held", marks=pytest.mark.slow),
-        (physsim.KahanLi8(), "sampled"),
+        pytest.param(physsim.KahanLi8(), "sampled", marks=pytest.mark.slow),
         pytest.param(physsim.Tao(), "held", marks=pytest.mark.slow),
         pytest.param(physsim.ABA864(), "sampled", marks=pytest.mark.slow),
     ],

@@ -104,6 +104,7 @@ def test_leaving_the_grid_is_refused():
         physsim.ExactReversal(physsim.StormerVerlet(), bits=53)
 
 
+@pytest.mark.slow
 def test_derivatives_go_straight_through_the_grid():
     H, y0 = junction_chain(), start()
 

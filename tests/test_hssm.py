@@ -14,6 +14,8 @@ import learning
 import physsim
 from learning import FusedSweep, LayerSweep, StoredSweep
 
+from .pace import mostly_slow
+
 STEPS, SERIES, SIGNALS, OUTPUTS, HIDDEN, MODES = 100, 2, 3, 2, 4, 3
 
 
@@ -99,7 +101,7 @@ SWEEPS = {
 }
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", mostly_slow(SWEEPS, ["fused"]))
 def test_every_derivative_is_that_of_backpropagation(reference, name):
     """Parameters, input, initial states, steps: relative error at most 1e-9."""
     arguments, (value, gradient) = reference

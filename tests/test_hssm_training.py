@@ -151,6 +151,7 @@ def test_a_report_shows_the_training(trained):
     assert CONFIG.format(method="fused", epochs=2) in page.texts["pre"]
 
 
+@pytest.mark.slow
 def test_the_command_line_compares_gradients(trained):
     folder, _ = trained
     table = run("gradients", folder / "tiny.toml", "--precision", "float64", "--out", folder)

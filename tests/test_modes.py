@@ -135,6 +135,7 @@ def test_damped_oscillator(gamma):
     np.testing.assert_allclose(2 * np.abs(modes.shapes) ** 2, 1.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_small_losses_damp_each_mode_by_its_share():
     """Uniform G = gamma M damps all modes at gamma / 2 and keeps the shapes."""
     rng = np.random.default_rng(1)
@@ -147,6 +148,7 @@ def test_small_losses_damp_each_mode_by_its_share():
     np.testing.assert_allclose(overlap, np.eye(4), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_the_damped_path_without_damping_is_the_symmetric_one():
     rng = np.random.default_rng(2)
     H = quadratic(definite(rng, 3), definite(rng, 3))

@@ -20,6 +20,7 @@ STEPS = 40
 PUMP = 0.04
 
 
+@pytest.mark.slow
 def test_threshold_growth_and_amplitude():
     """One run of three: below the threshold Q = 2 / h, above it, and far above."""
     Q, kerr = np.array([25.0, 100.0, 1000.0]), 0.01

@@ -124,6 +124,7 @@ def test_two_oscillators_lock_within_kuramotos_limit():
     assert abs(2 * math.pi / (t[b] - t[a]) / beat - 1) < 0.05
 
 
+@pytest.mark.slow
 def test_a_ring_follows_its_phase_model():
     """Five oscillators with resistors and capacitors between them, against the phase model."""
     rng = np.random.default_rng(4)

@@ -60,6 +60,7 @@ def chain_of_springs(N, alpha, times):
     return mode_energies(y[:, : N - 1], y[:, N - 1 :])
 
 
+@pytest.mark.slow
 def test_fput_recurrence():
     """Energy leaves the first mode for the next few, and comes back after tens of periods."""
     N, alpha = 16, 0.25

@@ -99,6 +99,7 @@ def test_a_junction_shunt_at_its_operating_point():
     np.testing.assert_allclose(found.total, 4 * BOLTZMANN * 4.2 * Z.real, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_noisy_runs_have_this_spectrum():
     """Equipartition, and periodograms: 300 correlation times leave a few percent of chance."""
     text = "tank\nC1 a 0 1n\nR1 a 0 300\nL1 a m 1u\nR2 m 0 5\n.temp 27\n"

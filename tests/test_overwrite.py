@@ -53,6 +53,7 @@ def test_learn(run, tmp_path):
     assert result.read_text() != first
 
 
+@pytest.mark.slow
 def test_the_same_task_again(run, tmp_path):
     write_task(tmp_path, TASK.replace("60", "1"))
     assert run("learn", "task.toml")[0] == 0

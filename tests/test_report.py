@@ -271,8 +271,8 @@ def test_all_runs_below_a_folder_are_on_its_page(tmp_path):
     # They share one circuit.
     assert page.texts["h2"] == [
         "Summary",
-        "The circuit, made.cir",
         *["Simulation, made.cir"] * 2,
+        "The circuit, made.cir",
         "How to repeat it",
     ]
 

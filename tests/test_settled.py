@@ -63,6 +63,7 @@ R4 d 0 1k
         np.testing.assert_allclose(wave, rest.measure(quantity), rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_command(run, tmp_path):
     (tmp_path / "step.cir").write_text(STEP + ".tran 2n 90n\n")
     code, _, err = run("simulate", "step.cir", "--from-op")

@@ -7,6 +7,8 @@ import pytest
 from .command import physsim
 from .ngspice import require_ngspice
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 [data]
 set = "phase"
@@ -37,7 +39,6 @@ def tanks(folder, *words):
     return physsim("tanks", folder / "small.toml", seed, "--out", folder / "out", *words)
 
 
-@pytest.mark.slow
 def test_the_deck_of_a_trained_unit_gives_its_outputs(trained, capsys):
     require_ngspice()
     assert tanks(trained, "--ngspice", "--steps", "30") == 0

@@ -74,6 +74,7 @@ def trained(tmp_path_factory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_a_learned_run_is_looked_at_with_the_values_it_learned(learned, run, tmp_path):
     code, _, err = run("timescales", learned)
     assert code == 0, err

@@ -107,6 +107,7 @@ def eight(tmp_path_factory):
     return on_devices(everything, tmp_path_factory.mktemp("eight"), 8)
 
 
+@pytest.mark.slow
 def test_gradients(eight):
     for name, alone in gradients().items():
         off = np.abs(eight[name] - alone).max() / np.abs(alone).max()
@@ -114,6 +115,7 @@ def test_gradients(eight):
         assert off <= BOUNDS[name.split()[1]], name
 
 
+@pytest.mark.slow
 def test_training(eight):
     np.testing.assert_allclose(eight["losses"], losses()["losses"], rtol=1e-10)
 
@@ -124,6 +126,7 @@ def test_a_line_search(tmp_path):
     np.testing.assert_allclose(found, line_search()["losses"], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_memory_of_a_device(eight):
     """It grows with the samples of the device, not with the run."""
     short, long = eight["memory"]

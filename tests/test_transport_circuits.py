@@ -26,6 +26,7 @@ L12 a b 4u
 LAGS = [1, 10, 100, 1000, 10_000]
 
 
+@pytest.mark.slow
 def test_a_lossless_linear_circuit_carries_everything_at_every_lag():
     target = circuit_target(circuits.loads(TANKS), None, 100e-6, 100e-6 / 10_010, SRKN11b())
     found = target.transport(LAGS, windows=1)
