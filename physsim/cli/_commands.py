@@ -31,7 +31,8 @@ COMMANDS = (
 
 def register(words: Sequence[str] = ()) -> None:
     """Register the command that a command line begins with; all of them for help, which takes
-    seconds longer."""
+    seconds longer, none for the version."""
     first = words[0] if words else ""
-    for name in (first,) if first in COMMANDS else COMMANDS:
+    names = (first,) if first in COMMANDS else () if first == "--version" else COMMANDS
+    for name in names:
         import_module(f"._{name}", __package__)
