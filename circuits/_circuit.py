@@ -84,6 +84,10 @@ class Circuit:
         self.branches = Branches(netlist, self.tree, self.signals)
         self._voltages = initial_voltages(netlist, self.tree) / self.scales.voltage
 
+    def __repr__(self) -> str:
+        netlist = self.netlist
+        return f"<Circuit {netlist.title!r}, {len(netlist.elements)} elements>"
+
     def with_hamiltonian(self, hamiltonian: Hamiltonian) -> "Circuit":
         """The same circuit with other component values, in its netlist too.
 
@@ -333,7 +337,7 @@ class Circuit:
     def suggest_dt(self, solver: AbstractSolver | None = None) -> float:
         """A step (s) that resolves the sources and the fastest small motion about the start."""
         solver = self.default_solver if solver is None else solver
-        u = None if self.drive is None else self.drive(jnp.zeros((), self.y0.q.dtype))
+        u = None if self.drive is None else jax.jit(self.drive)(jnp.zeros((), self.y0.q.dtype))
         dt = suggest_dt(self.hamiltonian, solver, self.y0, u) * self.scales.time
         limits = [shortest_time(signal.waveform) for signal in self.signals]
         if self.netlist.tran and self.netlist.tran.max_step:

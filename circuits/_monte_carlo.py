@@ -161,6 +161,9 @@ def _spread(circuit, tolerances) -> list[tuple[int, Tolerance]]:
         for tolerance in given:
             if what in main and matcher(tolerance.pattern.lower()).fullmatch(name.lower()):
                 found[k] = tolerance
+    if not found and given:
+        patterns = ", ".join(tolerance.pattern for tolerance in given)
+        raise ValueError(f"tolerance {patterns}: fits none of {', '.join(circuit.values())}")
     if not found:
         raise ValueError(
             'no value has a tolerance: give .tolerance cards, or tolerances={"C*": 0.05} (on the '

@@ -57,6 +57,10 @@ class Result:
         self.dt = dt
         """The step in s, where it is known."""
 
+    def __repr__(self) -> str:
+        end = f"{self.t[-1]:.6g} s"
+        return f"<{len(self.t)} samples to t = {end} of {self.circuit.netlist.title!r}>"
+
     def v(self, node: str, other: str | None = None) -> Float[np.ndarray, " saves"]:
         """The voltage of `node` against ground, or against `other`, in V."""
         return self.measure(voltage(self.circuit, node, other))

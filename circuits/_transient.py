@@ -11,6 +11,8 @@ from physsim import AbstractSolver, expected_step_error, integrate, step_error
 
 from ._plan import StepPlan, make_plan
 from ._result import Result
+from ._sources import shortest_time
+from ._waveforms import PWL, Pulse
 
 if TYPE_CHECKING:
     from ._circuit import Circuit
@@ -22,6 +24,7 @@ _FLOOR = 1e-9
 _ROUGH = 1e-3
 _REFINEMENTS = 12
 _FEWEST_STEPS = 50
+_SHORTER = 1 - 1e-6
 # From here to the caller of `Circuit.simulate`.
 _STACK = 4
 
@@ -41,6 +44,7 @@ class Transient:
     def with_steps_of(self, dt: float) -> Result:
         """The run with steps of at most `dt` (s). Warns where they are inaccurate."""
         plan = self._plan(self._aligned(dt), every_step=True)
+        self._warn_of_corners(plan.dt)
         result = self._run(plan)
         self._warn(self._error(result, plan), _ROUGH)
         return result
@@ -62,6 +66,21 @@ class Transient:
             dt = plan.dt / min(max(factor, 1.3), 8.0)
         self._warn(error, target)
         return self._run(plan)
+
+    def _warn_of_corners(self, dt: float) -> None:
+        """The estimate of a step's error knows smooth motion alone."""
+        edges = {
+            s.source: shortest_time(s.waveform)
+            for s in self.circuit.signals
+            if isinstance(s.waveform, Pulse | PWL)
+        }
+        names = [name for name, time in edges.items() if time < _SHORTER * dt]
+        if names:
+            warnings.warn(
+                f"steps of {dt:.3g} s are longer than edges of {', '.join(names)} "
+                f"({min(edges.values()):.3g} s) and step over their corners: reduce dt",
+                stacklevel=_STACK,
+            )
 
     def _plan(self, dt: float, *, every_step: bool = False) -> StepPlan:
         tran = self.circuit.netlist.tran

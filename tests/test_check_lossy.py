@@ -89,3 +89,23 @@ def test_losses_at_two_rates_say_what_to_use_in_words(run, tmp_path, monkeypatch
     (tmp_path / "two.cir").write_text(cards)
     code, out, _ = run("check", "two.cir", "--t-end", "100n")
     assert code == 0 and "without RHEL" in out and "Use ReversibleAdjoint or BPTT" in out
+
+
+FILTER = """between two terminations, over soon
+V1 s 0 PULSE(0 1 20n 1n 1n 200n)
+R1 s in 50
+C1 in 0 318.31p
+L2 in out 1.59155u
+C3 out 0 318.31p
+R2 out 0 50
+"""
+
+
+def test_a_run_of_many_decay_times_is_not_judged_by_what_leads_it_back(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(_check, "_EXACT", ("BPTT",))
+    (tmp_path / "filter.cir").write_text(FILTER)
+    code, out, _ = run("check", "filter.cir", "--t-end", "500n", "--dt", "1n")
+    assert code == 0 and "not judged, RHEL: the run lasts 31 decay times" in out
+    figures = json.loads((tmp_path / "out" / "filter_check.json").read_text())
+    assert figures["disagreeing"] == [] and set(figures["failed"]) == {"RHEL"}
+    assert "without RHEL" in out.splitlines()[-1]

@@ -70,7 +70,7 @@ def test_shares_accuracy_and_spread_over_seeds(run, tmp_path):
         of_class = np.round([x + 0.0 for x in plot["traces"][0]["x"]]).astype(int)
         right = np.mean(shares.argmax(axis=1) == of_class)
         assert found[-1]["validation_accuracy_after"] == right
-        learned = (folder / f"{stem}_learned.cir").read_text()
+        learned = (folder / f"{stem}_trained.cir").read_text()
         runs = np.array([energies(learned, t, burst) for burst in inputs])
         own = runs[:, 1] / runs.sum(axis=1)
         for label, share in zip(of_class, shares[:, 1], strict=True):

@@ -80,7 +80,7 @@ def test_learn_recovers_a_value_from_a_waveform(run, tmp_path):
     assert code == 0 and "C1.C" in out
     figures = json.loads((tmp_path / "out" / "task_learned.json").read_text())
     np.testing.assert_allclose(figures["values_after"]["C1.C"], 1.1e-9, rtol=1e-2)
-    learned = circuits.load(tmp_path / "out" / "task_learned.cir")
+    learned = circuits.load(tmp_path / "out" / "task_trained.cir")
     assert learned.values() == pytest.approx(figures["values_after"], rel=1e-12)
     assert figures["values_after"]["L1.L"] == figures["values_before"]["L1.L"]
     assert figures["loss_best"] < 1e-2 * figures["loss_first"]
@@ -152,7 +152,7 @@ def test_bad_netlists_are_one_line_errors(run, tmp_path, netlist, message):
         (["ac", "japanese.toml"], "japanese.toml: a TOML file, where a netlist"),
         (["ac", "none.toml"], "none.toml"),
         (["learn", "none.toml"], "none.toml"),
-        (["learn", "tank.cir"], "not a TOML file"),
+        (["learn", "tank.cir"], "a netlist, where a TOML file"),
     ],
 )
 def test_bad_arguments_are_one_line_errors(run, tmp_path, arguments, message):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import circuits
+from physsim.cli import _goals
 from physsim.cli._task import read_task
 from physsim.cli._training import TaskTrainer
 
@@ -51,3 +52,26 @@ def test_the_response_is_that_of_small_signals(tmp_path):
     assert figures["ripple_db_after"] == pytest.approx(ripple, abs=0.03)
     assert fit.losses[-1] < fit.losses[0]
     assert circuits.load(tmp_path / "filter.cir").values()["C1.C"] != trained.after.values()["C1.C"]
+
+
+def test_a_table_says_its_own_range(tmp_path):
+    (tmp_path / "filter.cir").write_text(FILTER)
+    table = "frequency,magnitude\n2e6,1\n5e6,0.8\n9e6,0.1\n"
+    (tmp_path / "wanted.csv").write_text(table)
+    lines = [x for x in TASK.splitlines() if not x.startswith(("from", "to", "pass"))]
+    text = "\n".join(lines).replace("points = 23", 'points = 8\ncsv = "wanted.csv"')
+    (tmp_path / "task.toml").write_text(text)
+    f, wanted = _goals._wanted(read_task(tmp_path / "task.toml"))
+    np.testing.assert_allclose(f, np.linspace(2e6, 9e6, 8))
+    np.testing.assert_allclose(wanted, np.interp(f, [2e6, 5e6, 9e6], [1, 0.8, 0.1]))
+
+
+def test_a_pass_band_may_begin_at_zero_and_needs_its_range(tmp_path):
+    (tmp_path / "filter.cir").write_text(FILTER)
+    low_pass = TASK.replace('pass = ["1meg"', "pass = [0")
+    (tmp_path / "task.toml").write_text(low_pass)
+    f, wanted = _goals._wanted(read_task(tmp_path / "task.toml"))
+    np.testing.assert_array_equal(wanted, f <= 7e6)
+    (tmp_path / "task.toml").write_text(low_pass.replace('from = "1meg"\n', ""))
+    with pytest.raises(ValueError, match="from is missing"):
+        _goals._wanted(read_task(tmp_path / "task.toml"))

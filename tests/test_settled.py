@@ -70,3 +70,9 @@ def test_the_command(run, tmp_path):
     assert code == 0, err
     table = np.genfromtxt(tmp_path / "out" / "step.csv", delimiter=",", names=True)
     np.testing.assert_allclose(table["vout"], 100 / 150, rtol=1e-7)
+
+
+def test_steps_that_miss_corners_are_told():
+    circuit = circuits.loads(STEP.replace("20n 20n", "1n 1n"))
+    with pytest.warns(UserWarning, match=r"longer than edges of V1 \(1e-09 s\)"):
+        circuit.simulate("600n", "25n")

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 from rich.table import Table
 
 from ._analysis import decibel, frequencies, quantities, save_csv, si, unit_of
@@ -164,5 +164,6 @@ def _plot(f, curves, units) -> Figure:
         below.set_xlabel("frequency")
         if decades:
             below.set_xscale("log")
+            below.xaxis.set_minor_formatter(NullFormatter())
         below.xaxis.set_major_formatter(EngFormatter("Hz"))
     return figure

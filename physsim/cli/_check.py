@@ -8,12 +8,16 @@ import numpy as np
 import typer
 
 from ._agreement import agreement
+from ._analysis import si
 from ._bundled import find_input
 from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out, integrator, seconds
 from ._record import save_record
 
+_BACKWARDS = ("RHEL", "ReversibleAdjoint")
+# After so many decay times rounding shows in what is led back.
+_MANY_DECAYS = 10.0
 _EXACT = ("ReversibleAdjoint", "BPTT", "ContinuousAdjoint")
 CORNERS = (
     "not judged: the row dt of ContinuousAdjoint. A source's slope jumps along the run, and "
@@ -89,13 +93,16 @@ def check(
     corners = checked.has_corners()
     if corners:
         console.print(CORNERS, style="yellow")
+    console.print(checked.cost(), highlight=False)
     disagreeing = report.disagreeing(**limits, corners=corners)
+    worn = _worn(checked, disagreeing)
+    disagreeing = [method for method in disagreeing if method not in worn]
     figures = {
         "disagreeing": disagreeing,
         "corners": corners,
         **gradient_figures(report, checked.circuit),
     }
-    figures["failed"] = refused | figures["failed"]
+    figures["failed"] = refused | figures["failed"] | worn
     if causes:
         figures["causes"] = _explain(checked, folder / f"{netlist.stem}_check.png")
     path = folder / f"{netlist.stem}_check.json"
@@ -127,6 +134,19 @@ class _Checked:
     options: dict[str, Any]
     measure: str
     stop: float
+
+    def cost(self) -> str:
+        """What L is."""
+        settings = self.settings()
+        what = f"half the mean square of {self.measure}" if self.measure else "the task's cost"
+        return f"L is {what}, over {settings['steps']} steps of {si(settings['dt_s'], 's')}"
+
+    def decays(self) -> float:
+        """How many decay times of the fastest loss the run lasts."""
+        from physsim import fastest_decay
+
+        rate = float(fastest_decay(self.arguments[0]))
+        return rate * self.options["num_steps"] * self.options["dt"]
 
     def has_corners(self) -> bool:
         options, unit = self.options, self.circuit.scales.time
@@ -188,6 +208,22 @@ def _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe) -> N
     names = [name for name, value in given.items() if value is not None]
     if names:
         raise ValueError(f"{', '.join(names)}: a task says itself what is run; check its netlist")
+
+
+def _worn(checked: _Checked, disagreeing: list[str]) -> dict[str, str]:
+    """Methods that lead a lossy run back for too long, and why they are not judged."""
+    decays = checked.decays()
+    if decays <= _MANY_DECAYS:
+        return {}
+    enough = checked.settings()["dt_s"] * checked.options["num_steps"] * _MANY_DECAYS / decays
+    why = (
+        f"the run lasts {decays:.0f} decay times of its fastest loss, and rounding grows all the "
+        f"way back; {si(enough, 's')} are short enough (--t-end), and BPTT is right at any length"
+    )
+    worn = {method: why for method in disagreeing if method in _BACKWARDS}
+    for method in worn:
+        console.print(f"not judged, {method}: {why}", style="yellow", highlight=False)
+    return worn
 
 
 def _compare(checked: _Checked, epsilon: float | None):

@@ -14,12 +14,13 @@ from physsim.plotting import style
 from ._curves import Axis, Curves, Trace, draw
 
 _EPSILON = 1e-3
-_MOST = 6
+_MOST, _MOST_VALUES = 3, 5
 _EVERY = 8
 _OVER_LEGEND = 24
 _NOTE = (
-    "Without what the charges at the start owe to the capacitors; backpropagation (BPTT) gives the "
-    "circles."
+    f"At most {_MOST} charges and {_MOST_VALUES} derivatives are shown, the largest. Derivatives "
+    "are at a fixed state at the start: what its charges owe to the capacitors is not in them. "
+    "Backpropagation (BPTT) gives the circles."
 )
 
 
@@ -36,13 +37,15 @@ def echo_panels(
     forward, plus, minus = (
         np.asarray(run.p) for run in (record.forward, record.echo_plus, record.echo_minus)
     )
-    coordinates = list(enumerate(circuit.hamiltonian.coordinates))[:_MOST]
-    run = [Trace(f"Q({n})", t, forward[:, i], colour=i, smooth=True) for i, n in coordinates]
+    swings = np.ptp(forward, axis=0)
+    names = circuit.hamiltonian.coordinates
+    shown = list(enumerate(sorted(np.argsort(-swings, kind="stable")[:_MOST])))
+    run = [Trace(f"Q({names[i]})", t, forward[:, i], colour=k, smooth=True) for k, i in shown]
     run += [
-        Trace(f"echo, -Q({n})", t[::_EVERY], -plus[::_EVERY, i], "dots", i) for i, n in coordinates
+        Trace(f"echo, -Q({names[i]})", t[::_EVERY], -plus[::_EVERY, i], "dots", k) for k, i in shown
     ]
     apart = [
-        Trace(f"Q({n})", t, (plus - minus)[:, i], colour=i, smooth=True) for i, n in coordinates
+        Trace(f"Q({names[i]})", t, (plus - minus)[:, i], colour=k, smooth=True) for k, i in shown
     ]
     time = Axis("time (the echo runs from right to left)", "s")
     return [
@@ -51,7 +54,7 @@ def echo_panels(
             "... up to the nudges' trace ...", time, Axis("echo(+eps) - echo(-eps)"), tuple(apart)
         ),
         Curves(
-            "... on which the gradient adds up (circles: BPTT)",
+            "... on which the gradient adds up (circles: BPTT, the start held)",
             time,
             Axis("gradient so far"),
             _growing(
@@ -77,9 +80,9 @@ def _along_the_run(arguments, exact: learning.Gradients) -> Any:
 def _growing(t, names, gradient, exact) -> tuple[Trace, ...]:
     """The largest derivatives along the echo, and where backpropagation says they end."""
     paths, ends = _columns(gradient, len(t)), _columns(exact, 1)[0]
-    largest = sorted(np.argsort(-np.abs(ends), kind="stable")[:_MOST])
+    largest = sorted(np.argsort(-np.abs(ends), kind="stable")[:_MOST_VALUES])
     lines = [Trace(f"dL/d{names[i]}", t, paths[:, i], colour=k) for k, i in enumerate(largest)]
-    return (*lines, Trace("BPTT", np.zeros(len(largest)), ends[largest], "rings", _MOST))
+    return (*lines, Trace("BPTT", np.zeros(len(largest)), ends[largest], "rings", 6))
 
 
 def _columns(tree: Any, rows: int) -> Float[np.ndarray, "rows parameters"]:

@@ -229,18 +229,24 @@ def _clean_targets(task: Task, experiment: Experiment) -> np.ndarray:
 def _wanted(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """(frequencies in Hz, wanted magnitudes)."""
     options, where = task.response, f"{task.path}: [response] "
-    low, high = (_hertz(options[key], f"{where}{key}") for key in ("from", "to"))
+    ends: dict[str, float] = {}
+    if options["csv"]:
+        path = task.file(options["csv"])
+        f, values = read_waveform(path, "magnitude")
+        ends = {"from": float(f[0]), "to": float(f[-1])}
+    low, high = (
+        ends[key] if options[key] == "" and ends else _hertz(options[key], f"{where}{key}")
+        for key in ("from", "to")
+    )
     if not low < high:
         raise ValueError(f"{where}from must be below to")
     frequencies = np.linspace(low, high, options["points"])
     if options["csv"]:
-        path = task.file(options["csv"])
-        f, values = read_waveform(path, "magnitude")
         if low < f[0] or high > f[-1]:
             raise ValueError(f"{path}: covers {f[0]:.6g} to {f[-1]:.6g} Hz only")
         wanted = np.interp(frequencies, f, values)
     else:
-        band = [_hertz(x, f"{where}pass") for x in options["pass"]]
+        band = [_hertz(x, f"{where}pass", least=0) for x in options["pass"]]
         if len(band) != 2:
             raise ValueError(f"{where}pass is a pair of frequencies, got {options['pass']}")
         wanted = ((frequencies >= band[0]) & (frequencies <= band[1])).astype(float)
@@ -249,11 +255,13 @@ def _wanted(task: Task) -> tuple[np.ndarray, np.ndarray]:
     return frequencies, wanted
 
 
-def _hertz(value, what: str) -> float:
+def _hertz(value, what: str, least: float | None = None) -> float:
     from circuits import parse_number
 
+    if value == "":
+        raise ValueError(f"{what} is missing")
     number = parse_number(str(value), what, "Hz")
-    if not number > 0:
+    if not (number > 0 or number == least):
         raise ValueError(f"{what} must be positive, got {value}")
     return number
 

@@ -118,7 +118,8 @@ def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
     path = folder / f"{stem}_learned.json"
     save_json(figures, path)
     np.savetxt(folder / f"{stem}_loss.csv", fit.losses, header="loss", comments="")
-    learned = folder / f"{stem}_learned.cir"
+    # Not by the name of the record, which a simulation of it would take.
+    learned = folder / f"{stem}_trained.cir"
     learned.write_text(trained.after.netlist.to_text(), encoding="utf-8")
     console.print(f"  netlist  {learned}", highlight=False)
     curves = trained.goal.curves(fit, trained.before, trained.after)

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, NullFormatter
 from rich.table import Table
 
 from ._analysis import frequencies, quantities, save_csv, si
@@ -108,5 +108,6 @@ def _plot(found, unit: str) -> Figure:
                 right.set_ylabel(f"{label} ({other}/$\\sqrt{{\\mathrm{{Hz}}}}$)")
                 right.spines["right"].set_visible(True)
         axis.xaxis.set_major_formatter(EngFormatter("Hz"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.legend(**ABOVE, ncols=4)
     return figure

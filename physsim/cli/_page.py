@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, final
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from physsim.plotting import COLOURS
+from physsim.plotting import COLOURS, smooth
 
 from ._analysis import si
 from ._curves import Curves, Trace
@@ -26,6 +26,7 @@ class Number(NamedTuple):
 
 
 Cell = str | Number
+_FEW = 500
 
 
 def number(value: float | int | None, unit: str = "", digits: int = 4) -> Cell:
@@ -149,15 +150,15 @@ class Plot:
 
 
 def _packed(trace: Trace) -> dict[str, Any]:
-    x, y = thin(np.asarray(trace.x, float), np.asarray(trace.y, float))
+    x, y = np.asarray(trace.x, float), np.asarray(trace.y, float)
+    # Many samples need no curve between them.
+    x, y = smooth(x, y) if trace.smooth and len(x) <= _FEW else thin(x, y)
     packed = {
         key: {"dtype": "f8", "bdata": base64.b64encode(values.astype("<f8").tobytes()).decode()}
         for key, values in (("x", x), ("y", y))
     }
     names = ("name", "look", "colour", "shown")
-    # A smooth line through thinned samples would wind.
-    smooth = trace.smooth and len(x) == len(trace.x)
-    return packed | {"smooth": smooth} | {name: getattr(trace, name) for name in names}
+    return packed | {name: getattr(trace, name) for name in names}
 
 
 PageBlock = KeyFigures | Table | Text | Heading | Note | Formulas | Picture | Plot

@@ -11,7 +11,7 @@ import numpy as np
 
 import learning
 from learning import EchoErrors, FidelityMap, Machines, NudgeSize, Sweep
-from physsim import integrate, progress_bar
+from physsim import fastest_decay, integrate, progress_bar
 
 from ._optimiser import make_optimiser
 from ._robustness_imperfections import IMPERFECTIONS, Units, shown, sweeps
@@ -20,6 +20,7 @@ from ._task import read_task
 from ._training import TaskTrainer, listed, lossy_elements
 
 _BOLTZMANN = 1.380649e-23
+_MANY_DECAYS = 10.0
 EPSILONS = np.logspace(-4, 0, 9)
 
 
@@ -124,6 +125,19 @@ def _figures(found: FidelityMap, units: Units) -> dict[str, Any]:
     }
 
 
+def _check_decays(task, objective, samples) -> None:
+    """`ValueError` where the circuit's own losses leave an echo nothing to gather."""
+    sample = None if samples is None else samples[0]
+    problem = objective.problem(objective.H, sample)
+    decays = float(fastest_decay(objective.H)) * float(problem.dt) * problem.num_steps
+    if decays > _MANY_DECAYS:
+        raise ValueError(
+            f"{task.path}: the run lasts {decays:.0f} decay times of the fastest loss in "
+            f"{task.netlist.name}, so an echo has forgotten it long before the start; shorten "
+            "[run] t_end, or ask of the circuit without its resistors, with --quality for losses"
+        )
+
+
 def study(path: Path, plan: RobustnessPlan) -> Study:
     """Run the sweeps, trainings and the search for the best nudge, with a progress bar."""
     task = read_task(path)
@@ -131,6 +145,7 @@ def study(path: Path, plan: RobustnessPlan) -> Study:
     trainer = TaskTrainer(task)
     objective, samples = trainer.objective(task.seed)
     samples = samples if samples is None else samples[: plan.samples]
+    _check_decays(task, objective, samples)
     machines = learning.make_machines(objective, samples)
     units = _units(trainer.circuit, objective, samples)
     machine = _machine(plan, units)

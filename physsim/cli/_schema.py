@@ -25,10 +25,15 @@ class Key:
         return " or ".join(t.__name__ for t in self.types)
 
 
+_NETLISTS = (".cir", ".ckt", ".net", ".sp", ".spice")
+
+
 def load_toml(path: Path) -> dict[str, Any]:
     """What the file holds; `ValueError` names it."""
     if not path.is_file():
         raise ValueError(f"{path}: " + ("is a folder" if path.is_dir() else "no such file"))
+    if path.suffix.lower() in _NETLISTS:
+        raise ValueError(f"{path}: a netlist, where a TOML file that names one is asked for")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

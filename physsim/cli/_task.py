@@ -52,8 +52,8 @@ _GOALS = {
     },
     "response": {
         "quantity": Key((str,)),
-        "from": Key(NUMBER),
-        "to": Key(NUMBER),
+        "from": Key(NUMBER, ""),
+        "to": Key(NUMBER, ""),
         "points": Key((int,), 40, least=2),
         "pass": Key((list,), []),
         "csv": Key((str,), ""),

@@ -9,6 +9,7 @@ import numpy as np
 
 import learning
 from circuits import Circuit
+from physsim import DivergenceError
 
 from ._digest import digest, digest_of_netlist
 from ._files import load_circuit
@@ -80,21 +81,24 @@ class TaskTrainer:
         goal = GOALS[task.goal](task, self.circuit, seed)
         before = spread_values(self.circuit, self.chosen, task.spread, seed)
         files = {} if run is None else self._files(run, goal)
-        fit: Any = learning.fit(
-            before.hamiltonian,
-            goal.experiment.solver,
-            self.circuit.initial_state,
-            goal.cost,
-            **self._data(goal),
-            **self._options(),
-            mesh=self._mesh(goal),
-            **files,
-            method=self.method,
-            optimiser=self.optimiser,
-            **self.chosen._asdict(),
-            seed=seed,
-            progress=progress,
-        )
+        try:
+            fit: Any = learning.fit(
+                before.hamiltonian,
+                goal.experiment.solver,
+                self.circuit.initial_state,
+                goal.cost,
+                **self._data(goal),
+                **self._options(),
+                mesh=self._mesh(goal),
+                **files,
+                method=self.method,
+                optimiser=self.optimiser,
+                **self.chosen._asdict(),
+                seed=seed,
+                progress=progress,
+            )
+        except DivergenceError as error:
+            raise error.in_units(self.circuit.scales.time, "s") from None
         after = self.circuit.with_hamiltonian(fit.hamiltonian)
         return Trained(task, goal, fit, before, after, seed)
 

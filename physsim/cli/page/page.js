@@ -29,7 +29,7 @@
         mode,
         opacity: opacity ?? 1,
         visible: plot.on[k],
-        line: { color: colour, width, shape: trace.smooth ? "spline" : "linear", dash: dash ?? dashOf(trace, k, DASHES) },
+        line: { color: colour, width, dash: dash ?? dashOf(trace, k, DASHES) },
         marker: { color: colour, size: size ?? 6, symbol: symbol ?? "circle" },
         hovertemplate: hover(plot),
       };
