@@ -37,7 +37,9 @@ def hamiltonian(
     console.print(circuit.netlist.title, style="bold", markup=False)
     console.print(f"\nH = {show(energy)}\n", highlight=False, soft_wrap=True, markup=False)
     for left, right in equations:
-        console.print(f"d{left}/dt = {show(right)}", highlight=False, soft_wrap=True, markup=False)
+        console.print(
+            f"d{left}/dt = {show(_reduced(right))}", highlight=False, soft_wrap=True, markup=False
+        )
     console.print()
     for entries, matrix in definitions:
         console.print(f"{entries} of the inverse of", highlight=False, markup=False)
@@ -45,6 +47,11 @@ def hamiltonian(
         console.print()
     console.print(element_table(circuit))
     console.print(unit_table(circuit))
+
+
+def _reduced(slope: sympy.Expr) -> sympy.Expr:
+    """Each term without factors above and below its line."""
+    return sympy.Add(*map(sympy.cancel, sympy.Add.make_args(slope)))
 
 
 def symbols(circuit):
