@@ -109,3 +109,11 @@ def test_a_run_of_many_decay_times_is_not_judged_by_what_leads_it_back(run, tmp_
     figures = json.loads((tmp_path / "out" / "filter_check.json").read_text())
     assert figures["disagreeing"] == [] and set(figures["failed"]) == {"RHEL"}
     assert "without RHEL" in out.splitlines()[-1]
+
+
+def test_an_error_larger_than_rounding_can_be_is_judged_however_long_the_run(tmp_path):
+    (tmp_path / "filter.cir").write_text(FILTER)
+    checked = _check._of_netlist(tmp_path / "filter.cir", None, None, 500e-9, 1e-9)
+    # The float64 rounding unit times exp(31.4) is 9.6e-3.
+    assert "31 decay times" in _check._worn(checked, 1e-3, 1.0, 1e-6)
+    assert _check._worn(checked, 2e-2, 1.0, 1e-6) == ""

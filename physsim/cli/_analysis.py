@@ -24,6 +24,13 @@ def si(value: float, unit: str = "", digits: int = 4) -> str:
     return f"{value / 10.0**power:.{digits}g} {EngFormatter.ENG_PREFIXES[power]}{unit}"
 
 
+def decay_times(H, dt: float, num_steps: int) -> float:
+    """How many decay times of the fastest loss a run lasts; 0 without losses."""
+    from physsim import fastest_decay
+
+    return float(fastest_decay(H)) * dt * num_steps
+
+
 def quantities(circuit, nodes: list[str] | None, measures: list[str] | None) -> list[str]:
     """What `--node` and `--measure` name, checked; the last node's voltage without them."""
     names = [f"v({node})" for node in nodes or ()] + list(measures or ())

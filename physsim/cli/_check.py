@@ -8,16 +8,14 @@ import numpy as np
 import typer
 
 from ._agreement import agreement
-from ._analysis import si
+from ._analysis import decay_times, si
 from ._bundled import find_input
 from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
 from ._options import Out, integrator, seconds
 from ._record import save_record
 
-_BACKWARDS = ("RHEL", "ReversibleAdjoint")
-# After so many decay times rounding shows in what is led back.
-_MANY_DECAYS = 10.0
+_EPSILON = 1e-6
 _EXACT = ("ReversibleAdjoint", "BPTT", "ContinuousAdjoint")
 CORNERS = (
     "not judged: the row dt of ContinuousAdjoint. A source's slope jumps along the run, and "
@@ -95,7 +93,15 @@ def check(
         console.print(CORNERS, style="yellow")
     console.print(checked.cost(), highlight=False)
     disagreeing = report.disagreeing(**limits, corners=corners)
-    worn = _worn(checked, disagreeing)
+    # By what rounding is divided, and the tolerance.
+    backwards = {"ReversibleAdjoint": (1.0, rtol), "RHEL": (epsilon or _EPSILON, rtol_echo)}
+    worn = {
+        method: why
+        for method, (divisor, limit) in backwards.items()
+        if method in disagreeing and (why := _worn(checked, report.worst(method), divisor, limit))
+    }
+    for method, why in worn.items():
+        console.print(f"not judged, {method}: {why}", style="yellow", highlight=False)
     disagreeing = [method for method in disagreeing if method not in worn]
     figures = {
         "disagreeing": disagreeing,
@@ -140,13 +146,6 @@ class _Checked:
         settings = self.settings()
         what = f"half the mean square of {self.measure}" if self.measure else "the task's cost"
         return f"L is {what}, over {settings['steps']} steps of {si(settings['dt_s'], 's')}"
-
-    def decays(self) -> float:
-        """How many decay times of the fastest loss the run lasts."""
-        from physsim import fastest_decay
-
-        rate = float(fastest_decay(self.arguments[0]))
-        return rate * self.options["num_steps"] * self.options["dt"]
 
     def has_corners(self) -> bool:
         options, unit = self.options, self.circuit.scales.time
@@ -210,20 +209,21 @@ def _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe) -> N
         raise ValueError(f"{', '.join(names)}: a task says itself what is run; check its netlist")
 
 
-def _worn(checked: _Checked, disagreeing: list[str]) -> dict[str, str]:
-    """Methods that lead a lossy run back for too long, and why they are not judged."""
-    decays = checked.decays()
-    if decays <= _MANY_DECAYS:
-        return {}
-    enough = checked.settings()["dt_s"] * checked.options["num_steps"] * _MANY_DECAYS / decays
-    why = (
+def _worn(checked: _Checked, error: float, divisor: float, limit: float) -> str:
+    """Why a method that leads a lossy run back is not judged, or nothing where it is.
+
+    Rounding grows at most as exp(decay times) on the way back. Errors above that are no rounding.
+    """
+    options = checked.options
+    decays = decay_times(checked.arguments[0], options["dt"], options["num_steps"])
+    rounding = np.finfo(np.float64).eps / divisor
+    if np.log(error / rounding) > decays:
+        return ""
+    enough = np.log(limit / rounding) / decays * options["num_steps"] * checked.settings()["dt_s"]
+    return (
         f"the run lasts {decays:.0f} decay times of its fastest loss, and rounding grows all the "
         f"way back; {si(enough, 's')} are short enough (--t-end), and BPTT is right at any length"
     )
-    worn = {method: why for method in disagreeing if method in _BACKWARDS}
-    for method in worn:
-        console.print(f"not judged, {method}: {why}", style="yellow", highlight=False)
-    return worn
 
 
 def _compare(checked: _Checked, epsilon: float | None):

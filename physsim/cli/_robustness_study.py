@@ -11,8 +11,9 @@ import numpy as np
 
 import learning
 from learning import EchoErrors, FidelityMap, Machines, NudgeSize, Sweep
-from physsim import fastest_decay, integrate, progress_bar
+from physsim import integrate, progress_bar
 
+from ._analysis import decay_times
 from ._optimiser import make_optimiser
 from ._robustness_imperfections import IMPERFECTIONS, Units, shown, sweeps
 from ._robustness_verdict import verdict
@@ -129,7 +130,7 @@ def _check_decays(task, objective, samples) -> None:
     """`ValueError` where the circuit's own losses leave an echo nothing to gather."""
     sample = None if samples is None else samples[0]
     problem = objective.problem(objective.H, sample)
-    decays = float(fastest_decay(objective.H)) * float(problem.dt) * problem.num_steps
+    decays = decay_times(objective.H, float(problem.dt), problem.num_steps)
     if decays > _MANY_DECAYS:
         raise ValueError(
             f"{task.path}: the run lasts {decays:.0f} decay times of the fastest loss in "
