@@ -1,5 +1,7 @@
 """What the cards of sources, two-ports, models, analyses and options mean."""
 
+import re
+
 import pytest
 import sympy
 
@@ -204,8 +206,44 @@ def test_a_file_without_elements_is_refused(text):
         parse_netlist(text)
 
 
-def test_a_title_that_looks_like_an_element_is_warned_of():
-    with pytest.warns(NetlistWarning, match=r"deck.cir:1: .*'C1 a 0 1n ic=1'"):
-        netlist = parse_netlist("C1 a 0 1n ic=1\nL1 a 0 1u\nC2 a 0 2n", "deck.cir")
+NETWORK = "L1 a 0 1u\nC2 a 0 {c}\n.param c=2n\n.subckt tank x\nCx x 0 1n\n.ends"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "C1 a 0 1n ic=1", "V1 in 0 SIN(0 1 1meg)", "R1 b d 50", "C9 d e {c}", "I1 0 a DC 1m AC 1",
+        "Rload a 0 1k", "X1 a tank", "K1 L1 L2 0.5", "B1 a 0 icrit=1u", "P1 a 0 b 0 ratio=2",
+        ".tran 1n 1u",
+    ],
+)  # fmt: skip
+def test_a_title_that_reads_as_a_card_is_warned_of(title):
+    with pytest.warns(NetlistWarning, match=rf"^deck.cir:1:1: .*'{re.escape(title)}'") as caught:
+        netlist = parse_netlist(f"{title}\n{NETWORK}", "deck.cir")
+    assert len(caught) == 1
     assert [e.name for e in netlist.elements] == ["L1", "C2"]
-    parse_netlist("LC ladder of 1000 sections\nL1 a 0 1u\nC2 a 0 2n")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "RC low pass, 2 poles", "Loop filter of a PLL", "LC ladder of 1000 sections",
+        "Low pass filter 2", "Coupled LC tank 3", "L2 norm of error", "V2 of the filter",
+        "X1 is the new chip", "K2 summit radio data", "C4 bumps", "B3 circuit", ".5 GHz filter",
+        "Resonator at 5 GHz", "Voltage source and 1k", "Icrit versus temperature 3", "R", "",
+    ],
+)  # fmt: skip
+def test_an_ordinary_title_is_not_warned_of(title):
+    assert parse_netlist(f"{title}\n{NETWORK}").title == title
+
+
+@pytest.mark.parametrize("value", ["50M", "1.5M", "2e3M", "50MOhm", "1.M"])
+def test_a_resistor_of_capital_m_is_warned_of(value):
+    deck = f"t\nC1 a 0 1n\n R1 a\n+ 0 {value}"
+    with pytest.warns(NetlistWarning, match=rf"deck.cir:4:5: '{value}' is in milliohm.* meg "):
+        netlist = parse_netlist(deck, "deck.cir")
+    assert netlist.elements[1] == Resistor("R1", ("a", "0"), float(value.split("M")[0]) * 1e-3)
+
+
+def test_other_milli_and_mega_are_not_warned_of():
+    parse_netlist("t\nL1 a 0 1M\nC1 a 0 1M\nV1 a 0 SIN(0 1M 1MEG)\nR1 a 0 50m\nR2 a 0 50MEG")

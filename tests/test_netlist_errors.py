@@ -236,10 +236,18 @@ REFUSED = [
     *[(f"{x}1 a 0 b 0 z", "2:1", f"'{x}' are not", "a ladder of L and C") for x in "TUOY"],
     *[(f"{x}1 a 0 z", "2:1", f"'{x}' are not", "a subcircuit of C, L, R and B") for x in "AN"],
     *[
-        (f"{card} tran v(a)", "2:1", f"'{card}' is not supported", "writes all waveforms; remove")
+        (f"{card} tran v(a)", "2:1", f"'{card}' is not supported", "writes all waveforms", "remove")
         for card in (".print", ".plot", ".probe", ".save")
     ],
-    (".measure tran x", "2:1", "writes all waveforms", "remove this card"),
+    *[
+        (f"{card} tran x max v(a)", "2:1", "--figure of physsim mc and sweep", "remove this card")
+        for card in (".meas", ".measure")
+    ],
+    (".four 1meg v(a)", "2:1", "a spectrum from the waveforms"),
+    (".noise v(a) V1 dec 1 1 2", "2:1", "physsim noise does it"),
+    (".sens v(a)", "2:1", "Circuit.ac_sensitivity"),
+    (".dc V1 0 1 0.1", "2:1", "physsim sweep --vary"),
+    (".optoins reltol=1", "2:1", "did you mean '.options'?"),
     (".control", "2:1", "no script inside a netlist"),
     (".lib x.lib tt", "2:1", "write .include file"),
     (".step param r 1 2", "2:1", "remove this card"),
@@ -288,6 +296,15 @@ def test_refusal(case):
     assert message.startswith(f"deck.cir:{place}: "), message
     assert all(word in message for word in words), message
     assert is_one_short_line(message)
+
+
+@pytest.mark.parametrize(
+    "card", [".meas", ".sens", ".pz", ".dc", ".if", ".data", ".csparam", ".four", ".alter"]
+)
+def test_a_card_of_spice_is_not_taken_for_a_slip_of_the_pen(card):
+    with pytest.raises(NetlistError) as caught:
+        parse_netlist(f"title\n{card} x")
+    assert "did you mean" not in str(caught.value)
 
 
 def is_one_short_line(message: str) -> bool:

@@ -4,6 +4,8 @@ Each reader takes the card, its parts as the grammar gives them, and the values 
 parameters in scope; it raises `Fault` at the part to blame.
 """
 
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 
 from lark import Token, Tree
@@ -18,6 +20,7 @@ from .._elements import (
     Transformer,
     VoltageSource,
 )
+from .._errors import NetlistError, NetlistWarning
 from ._expression import value_of
 from ._lines import Card, Fault
 from ._settings import refuse_others, settings
@@ -26,6 +29,8 @@ from ._syntax import Node, offset_of, written
 from ._words import quote
 
 Names = Mapping[str, float]
+
+_CAPITAL_MILLI = re.compile(r"[\d.]M((?i:ohm)|Ω)?$")
 
 
 def capacitor(card: Card, parts: Sequence[Node], names: Names) -> Capacitor:
@@ -43,13 +48,14 @@ def inductor(card: Card, parts: Sequence[Node], names: Names) -> Inductor:
 
 
 def resistor(card: Card, parts: Sequence[Node], names: Names) -> Resistor:
-    """``Rname n+ n- value``."""
+    """``Rname n+ n- value``. Warns (`NetlistWarning`) of ``50M``, which often means megohms."""
     name, nodes, rest = ends(card, parts)
     value, *ic = rest
     if ic:
         raise Fault(
             "a resistor has no state that could start somewhere: remove ic=", offset_of(ic[0])
         )
+    _warn_of_milli(value, card)
     return Resistor(name, nodes, value_of(value, names, "Ohm"), card.locate(0))
 
 
@@ -107,6 +113,17 @@ def element_name(token: Token, card: Card) -> str:
     if len(name) == 2:
         raise Fault(f"a name has to follow the colon of {quote(name)}", offset_of(token))
     return name[2:]
+
+
+def _warn_of_milli(value: Node, card: Card) -> None:
+    if not (isinstance(value, Token) and _CAPITAL_MILLI.search(text := written(value, card))):
+        return
+    words = (
+        f"{quote(text)} is in milliohm, since M and m are the same in SPICE; write meg for "
+        "megohms, or m"
+    )
+    place = card.locate(offset_of(value))
+    warnings.warn(str(NetlistError(words, place)), NetlistWarning, stacklevel=2)
 
 
 def _value_and_ic(

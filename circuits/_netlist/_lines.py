@@ -1,7 +1,6 @@
 """From text to cards: logical lines that remember where each character came from."""
 
 import re
-import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +8,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import final
 
-from .._errors import Location, NetlistError, NetlistWarning
+from .._errors import Location, NetlistError
 from ._words import quote
 
 # `;` anywhere, or a `$` that stands alone: node names may contain `$`.
 _COMMENT = re.compile(r";|(?<!\S)\$(?!\S)")
-
-# A first line that looks like an element: a name with a digit, two nodes, a value.
-_CARD_LIKE = re.compile(r"[RCL]\d\w*\s+\S+\s+\S+\s+[.\d]", re.IGNORECASE)
 
 
 class Fault(Exception):
@@ -63,13 +59,6 @@ def split_deck(text: str, file: str) -> tuple[str, Iterator[Card]]:
     The cards raise `NetlistError` for a continuation of nothing and for text after ``.end``.
     """
     title, *lines = _split(text)
-    if _CARD_LIKE.match(title):
-        warnings.warn(
-            f"{file}:1: the first line is the title, so {title.strip()!r} is not read as an "
-            "element; put a title above it",
-            NetlistWarning,
-            stacklevel=2,
-        )
     return title.strip(), _cards(_join(_strip(lines, 2), file), file)
 
 

@@ -1,13 +1,15 @@
 """From netlist text to a `Netlist`."""
 
+import dataclasses
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from .._elements import Coupling, Element
-from .._errors import Location, NetlistError
+from .._elements import GROUND, Coupling, Element
+from .._errors import Location, NetlistError, NetlistWarning
 from ._analyses import ac, initial_voltages, only, op, tran
-from ._blocks import blocks
+from ._blocks import NetlistBlock, blocks
 from ._branches import branch
 from ._cards import (
     capacitor,
@@ -20,12 +22,13 @@ from ._cards import (
 )
 from ._files import read_text, refuse_nul
 from ._include import Source, included
-from ._kinds import Line, line_of
+from ._kinds import Line, first_word, line_of
 from ._lines import Card, Fault, split_deck
 from ._netlist import Netlist
 from ._options import temperature
 from ._scope import Scope, deck_scope, flat
 from ._tolerances import tolerances
+from ._words import quote
 
 _ELEMENTS = {
     "c": capacitor,
@@ -59,7 +62,7 @@ def parse_netlist(
 
     Raises `NetlistError`, with the place in the text, for anything that is not understood:
     no part of a netlist is silently ignored. Warns (`NetlistWarning`) of options of SPICE
-    that have no meaning here.
+    that have no meaning here, of a title that reads as a card, and of ohms such as ``50M``.
     """
     refuse_nul(text, file)
     root = None if folder is None else Path(folder).resolve()
@@ -76,6 +79,7 @@ def _parse(text: str, source: Source) -> Netlist:
             "start on the second",
             Location(source.name, 1, 1),
         )
+    _warn_of_lost_card(Card(title, source.name, ((0, 1, 1),)), scope, elements)
     dots: dict[str, list[Line]] = {}
     for line in scope.block.lines:
         if line.kind[0] == ".":
@@ -130,6 +134,30 @@ def _read(line: Line, scope: Scope) -> Iterable[Element | Coupling]:
     except Fault as fault:
         raise line.card.error(fault.message + scope.note, fault.offset) from None
     return tuple(map(scope.place, found)) if scope.prefix else found
+
+
+def _warn_of_lost_card(title: Card, scope: Scope, elements: list[Element]) -> None:
+    """A first line that would read as a card here most likely is one."""
+    if title.text and _reads_as_card(title, scope, elements):
+        words = (
+            f"the first line is the title, so {quote(title.text)} is not read; where it is a card, "
+            "put a title or an empty line above it"
+        )
+        warnings.warn(str(title.error(words)), NetlistWarning, stacklevel=2)
+
+
+def _reads_as_card(title: Card, scope: Scope, elements: list[Element]) -> bool:
+    try:
+        line = line_of(title)
+        alone = dataclasses.replace(scope, block=NetlistBlock([line], scope.block.subcircuits))
+        found, couplings, _ = _network(flat(alone))
+    except NetlistError:
+        return False
+    # Words such as "Low pass filter 2" read as a card, too, but for the names in it.
+    if line.kind[0] == "." or any(map(str.isdigit, first_word(title))):
+        return True
+    nodes = {GROUND, *(node for element in elements for node in element.nodes)}
+    return all(nodes.issuperset(e.nodes) for e in found) and not couplings
 
 
 def _title(title: str, line: Line | None) -> str:

@@ -43,20 +43,29 @@ DOTS = (
     ".param", ".ic", ".tran", ".ac", ".op", ".temp", ".options", ".tolerance", ".subckt", ".ends",
     ".model", ".include", ".title", ".end",
 )  # fmt: skip
-_OUTPUTS = "physsim writes all waveforms; remove this card"
+_ALL_DOTS = f"{', '.join(DOTS[:-1])} and {DOTS[-1]}"
+_OUTPUTS = "physsim writes all waveforms, and --node chooses those in the plot; remove this card"
+_SPECTRUM = "Python takes a spectrum from the waveforms, which are all written; remove this card"
 _CONTROL = "there is no script inside a netlist: use Python or the command line; remove it"
+_NOT_DONE = "there is no such analysis; remove this card"
 _DOTS = {
     **dict.fromkeys((".print", ".plot", ".probe", ".save", ".width"), _OUTPUTS),
     **dict.fromkeys(
-        (".meas", ".measure", ".four", ".fourier"),
-        "physsim writes all waveforms, from which Python measures; remove this card",
+        (".meas", ".measure"),
+        "a netlist asks for no measurements: --figure of physsim mc and sweep takes one, such as "
+        "'rms v(out)', and Python any from the waveforms; remove this card",
     ),
+    **dict.fromkeys((".four", ".fourier", ".fft"), _SPECTRUM),
     **dict.fromkeys((".control", ".endc", ".csparam", ".if", ".else", ".elseif", ".endif"),
                     _CONTROL),
-    **dict.fromkeys((".step", ".dc"), "a netlist is one circuit at one set of values: change them "
-                    "in Python, circuit by circuit; remove this card"),
-    **dict.fromkeys((".noise", ".tf", ".sens", ".pz", ".disto", ".pss", ".hb"),
-                    "this analysis is not asked for in a netlist; remove this card"),
+    **dict.fromkeys((".step", ".dc"), "a netlist is one circuit at one set of values: physsim "
+                    "sweep --vary runs it for a list of them; remove this card"),
+    **dict.fromkeys((".disto", ".pss", ".hb"), _NOT_DONE),
+    ".noise": "physsim noise does it; remove this card",
+    ".tf": "physsim ac --source gives the response, --port the impedance; remove this card",
+    ".sens": "Circuit.ac_sensitivity gives it in Python; remove this card",
+    ".pz": "physsim modes finds the natural frequencies; remove this card",
+    ".backanno": "it has no meaning here; remove this card",
     ".lib": "there are no libraries with sections: write .include file",
     ".nodeset": "a run starts from initial values, .ic v(node)=value, not from a guess",
     ".global": "only ground, 0, is everywhere: pass the node to the subcircuits as a port",
@@ -70,7 +79,12 @@ _DOTS = {
 def unsupported(word: str) -> str:
     """Why the card that begins with `word` (lower case, not empty) is refused."""
     if word[0] == ".":
-        reason = _DOTS.get(word) or f"physsim reads {', '.join(DOTS[:-1])} and {DOTS[-1]}"
-        return f"{quote(word)} is not supported: {reason}{suggest(word, DOTS)}"
+        reason = _DOTS.get(word) or f"physsim reads {_ALL_DOTS}{_near(word)}"
+        return f"{quote(word)} is not supported: {reason}"
     reason = _ELEMENTS.get(word[0]) or f"physsim reads {ELEMENTS}"
     return f"{quote(word)}: elements {quote(word[0].upper())} are not supported: {reason}"
+
+
+def _near(word: str) -> str:
+    # Without the dots, which would make any two words a little alike.
+    return suggest(word[1:], (dot[1:] for dot in DOTS)).replace("'", "'.", 1)
