@@ -7,6 +7,7 @@ from matplotlib.ticker import EngFormatter
 
 from physsim.plotting import ABOVE, COLOURS, smooth, style
 
+from ._readout import voltage
 from ._result import Result
 
 _MAX_LINES = 6
@@ -29,9 +30,10 @@ def plot_result(result: Result, nodes: list[str] | None = None) -> Figure:
             fontsize="medium",
         )
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-        for node in shown:
+        waves = result.measure_all([voltage(result.circuit, node) for node in shown])
+        for node, wave in zip(shown, waves.T, strict=True):
             label = f"v({node})".replace("$", r"\$")
-            above.plot(*smooth(result.t, result.v(node), driven), label=label, linewidth=1)
+            above.plot(*smooth(result.t, wave, driven), label=label, linewidth=1)
         more = len(free) - len(shown) if nodes is None else 0
         title = f"{len(shown)} of {len(free)} nodes" if more > 0 else None
         above.legend(**ABOVE, ncols=6, title=title)

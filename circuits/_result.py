@@ -1,6 +1,7 @@
 """The result of a circuit simulation, in SI, by node and element name."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @eqx.filter_jit
-def _along(readout, H, ys, us):
-    return jax.vmap(lambda y, u: readout(H, y, u))(ys, us)
+def _along(readouts, H, ys, us):
+    return jax.vmap(lambda y, u: jnp.stack([readout(H, y, u) for readout in readouts]))(ys, us)
 
 
 @eqx.filter_jit
@@ -90,12 +91,17 @@ class Result:
     def inputs(self):
         """The circuit's inputs at the samples, dimensionless [saves, m]."""
         drive, ts = self.circuit.drive, self.solution.ts
-        return jnp.zeros((ts.size, 0), ts.dtype) if drive is None else jax.vmap(drive)(ts)
+        return jnp.zeros((ts.size, 0), ts.dtype) if drive is None else jax.jit(jax.vmap(drive))(ts)
 
     def measure(self, readout: Readout) -> Float[np.ndarray, " saves"]:
         """A read-out of the circuit along the run, in SI."""
+        return self.measure_all([readout])[:, 0]
+
+    def measure_all(self, readouts: Sequence[Readout]) -> Float[np.ndarray, "saves readouts"]:
+        """The same of several, which are compiled together."""
         H = self.circuit.hamiltonian
-        return np.asarray(_along(readout, H, self.solution.ys, self.inputs))[self._keep]
+        values = _along(tuple(readouts), H, self.solution.ys, self.inputs)
+        return np.asarray(values)[self._keep]
 
     def ledger(self) -> "xarray.Dataset":
         """Energy stored, dissipated and supplied by each element, in J, and what is left over.
@@ -116,15 +122,16 @@ class Result:
 
         circuit = self.circuit
         labels, currents = self._currents()
-        undriven = {"energy_error": (("time",), self.energy_error, {"long_name": "relative"})}
+        waves = {
+            "v": (("time", "node"), self._voltages(), {"units": "V"}),
+            "i": (("time", "element"), currents, {"units": "A"}),
+            "energy": (("time",), self.stored_energy, {"units": "J", "long_name": "stored"}),
+            "hamiltonian": (("time",), self.energy, {"units": "J"}),
+        }
+        if circuit.drive is None:
+            waves["energy_error"] = (("time",), self.energy_error, {"long_name": "relative"})
         return xarray.Dataset(
-            {
-                "v": (("time", "node"), self._voltages(), {"units": "V"}),
-                "i": (("time", "element"), currents, {"units": "A"}),
-                "energy": (("time",), self.stored_energy, {"units": "J", "long_name": "stored"}),
-                "hamiltonian": (("time",), self.energy, {"units": "J"}),
-                **(undriven if circuit.drive is None else {}),
-            },
+            waves,
             coords={
                 "time": ("time", self.t, {"units": "s"}),
                 "node": circuit.tree.free_nodes,

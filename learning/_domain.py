@@ -33,10 +33,12 @@ class Domain(eqx.Module):
         """The trained entries of a tree in the shape of the Hamiltonian."""
         return _flat(tree)[self.index]
 
+    @eqx.filter_jit
     def to_free(self, H: AbstractHamiltonian) -> Float[Array, " P"]:
         """The z of the values of `H`, which lie within the bounds."""
         return _to_free(self.take(H), self.lower, self.upper)
 
+    @eqx.filter_jit
     def from_free(self, H: AbstractHamiltonian, z: Float[Array, " P"]) -> AbstractHamiltonian:
         """`H` with the values that z stands for."""
         arrays, rest = eqx.partition(H, eqx.is_inexact_array)

@@ -38,11 +38,13 @@ def step_error(
     """
     saves = solution.ts.size
     index = np.unique(np.linspace(0, saves - 1, min(saves, _SAMPLES)).astype(int))
-    ys = jax.tree.map(lambda x: x[index], solution.ys)
-    errors = _errors(H, solver, ys, solution.ts[index], jnp.asarray(dt, ys.q.dtype), inputs)
-    size = [jnp.max(jnp.abs(x)) for x in (solution.ys.q, solution.ys.p)]
-    relative = [e / jnp.where(s > 0, s, 1.0) for e, s in zip(errors, size, strict=True)]
-    worst = np.asarray(jnp.maximum(*relative))
+    # Of numpy, as all that follows: each operation of JAX's is compiled for itself.
+    whole, ts = jax.tree.map(np.asarray, (solution.ys, solution.ts))
+    ys, ts = jax.tree.map(lambda x: jnp.asarray(x[index]), (whole, ts))
+    errors = _errors(H, solver, ys, ts, jnp.asarray(dt, ys.q.dtype), inputs)
+    size = [np.max(np.abs(x)) for x in (whole.q, whole.p)]
+    relative = [np.asarray(e) / (s if s > 0 else 1.0) for e, s in zip(errors, size, strict=True)]
+    worst = np.maximum(*relative)
     return float(np.percentile(worst, _TYPICAL)) if np.all(np.isfinite(worst)) else float("inf")
 
 
@@ -79,8 +81,9 @@ def expected_step_error(solver: AbstractSolver) -> float:
     """`step_error` of a harmonic oscillator at its suggested step: of a well-resolved motion."""
     q, p = sympy.symbols("q p")
     H = symbolic(p**2 / 2 + q**2 / 2, q=[q], p=[p])
-    angle = jnp.linspace(0.0, 2 * np.pi, 16)
-    ys = PhaseState(jnp.cos(angle)[:, None], jnp.sin(angle)[:, None])
-    dt = jnp.asarray(suggested_angle(solver), angle.dtype)
-    errors: tuple[Float[Array, " s"], ...] = _errors(H, solver, ys, jnp.zeros_like(angle), dt, None)
-    return float(jnp.max(jnp.maximum(*errors)))
+    angle = np.linspace(0.0, 2 * np.pi, 16)[:, None]
+    ys = PhaseState(jnp.asarray(np.cos(angle), float), jnp.asarray(np.sin(angle), float))
+    dt = jnp.asarray(suggested_angle(solver), ys.q.dtype)
+    ts = jnp.zeros(len(angle), ys.q.dtype)
+    errors: tuple[Float[Array, " s"], ...] = _errors(H, solver, ys, ts, dt, None)
+    return float(np.max(errors))

@@ -12,10 +12,15 @@ from ._solver import AbstractSolver
 from ._types import PhaseState
 
 
+@jax.jit
+def _drift(energies):
+    start = energies[..., :1]
+    return (energies - start) / jnp.where(start == 0, 1.0, jnp.abs(start))
+
+
 def energy_error(solution: Solution) -> Float[Array, "*batch saves"]:
     """(E(t) - E(0)) / |E(0)|, or E(t) - E(0) where the run starts at energy zero."""
-    start = solution.energies[..., :1]
-    return (solution.energies - start) / jnp.where(start == 0, 1.0, jnp.abs(start))
+    return _drift(solution.energies)
 
 
 def symplecticity_defect(

@@ -30,7 +30,9 @@ from ._solver import AbstractSolver
 from ._types import PhaseState
 from .sharding import Blocks, make_blocks, run_blocks, stream
 
+# A bar moves at most so often, and not for less work (steps times coordinates) than this.
 _CHUNKS = 100
+_CHUNK = 2**16
 _CPU_BLOCK = 64
 
 
@@ -86,7 +88,7 @@ def integrate(
         check_finite(H)
         first = None if rows is None else rows[0]
         check_start(H, solver, y0, drive.at(first, jnp.zeros((), int), 0.0, step), float(dt))
-    order = jnp.arange(num_steps)
+    order = np.arange(num_steps)
     if backward:
         order, rows = order[::-1], None if rows is None else rows[::-1]
     if mesh is not None and batch is None:
@@ -96,11 +98,11 @@ def integrate(
     run = _Run(H, solver, drive, step, key, backward)
     progress = progress and not traced
     if mesh is None:
-        chunks = _CHUNKS if progress else 1
+        chunks = min(_CHUNKS, 1 + num_steps * y0.q.size // _CHUNK) if progress else 1
         y, ys, energies = _in_blocks(run, y0, order, rows, save_every, chunks)
     else:
         y, ys, energies = _over_devices(run, y0, order, rows, save_every, mesh, progress)
-    ts = jnp.arange(num_steps // save_every + 1).astype(dtype) * save_every * step
+    ts = jnp.asarray(np.arange(0, num_steps + 1, save_every), dtype) * step
     solution = Solution(ts, ys, energies, y, H.coordinates)
     return check_solution(solution, solver, traced) if throw else solution
 
@@ -193,14 +195,14 @@ def _in_chunks(run, y, order, rows, save_every, chunks):
     cuts = [(order[part], None if rows is None else rows[part]) for part in parts]
     bar = progress_bar("simulating", order.size) if chunks > 1 else contextlib.nullcontext()
     with bar as advance:
-        state, start, saved = _begin(run, y, *cuts[0], save_every)
-        pieces = [start, saved]
+        state, saved = _begin(run, y, *cuts[0], save_every)
+        pieces = [saved]
         _advance(advance, state, cuts[0])
         for cut in cuts[1:]:
             state, saved = _scan(run, state, *cut, save_every)
             pieces.append(saved)
             _advance(advance, state, cut)
-    ys, energies = jax.tree.map(lambda *x: jnp.concatenate(x), *pieces)
+    ys, energies = _concatenated(pieces)
     return jax.tree.map(lambda x: x[-1], ys), ys, energies
 
 
@@ -208,6 +210,10 @@ def _advance(advance, state, cut):
     if advance is not None:
         jax.block_until_ready(state)
         advance(cut[0].size)
+
+
+def _concatenated(pieces):
+    return jax.tree.map(lambda *x: jnp.concatenate(x), *pieces)
 
 
 @eqx.filter_jit
@@ -219,7 +225,7 @@ def _begin(run, y, order, rows, save_every):
     energy = run.energy(system, y, order[0], None if rows is None else rows[0], end=False)
     start = jax.tree.map(lambda x: x[None], (y, energy))
     state, saved = _steps(run, system, thermostat, state, order, rows, save_every)
-    return state, start, saved
+    return state, _concatenated([start, saved])
 
 
 @eqx.filter_jit

@@ -38,8 +38,9 @@ def test_held_inputs_are_the_callable_where_that_is_constant():
     np.testing.assert_array_equal(a.ys.q, b.ys.q)
 
 
-def test_chunks_and_saves_change_no_bit():
+def test_chunks_and_saves_change_no_bit(monkeypatch):
     """A progress bar cuts the run, save_every thins it: the states stay the same."""
+    monkeypatch.setattr("physsim._integrate._CHUNK", 40)
     H, y0 = pendulum(), PhaseState(jnp.ones(1), jnp.zeros(1))
     options = {"dt": 0.1, "num_steps": 600}
     whole = physsim.integrate(H, physsim.StormerVerlet(), y0, **options)
