@@ -86,7 +86,7 @@ def _count(number: float, limit: int, what: str) -> int:
     if not number <= limit:
         raise ValueError(
             f"the run would take {number:.3g} {what}, more than {limit:.0e}: stop earlier, "
-            "take longer steps or keep fewer of them (save_every)"
+            "take longer steps or keep fewer of them, save_every=... (--save-every)"
         )
     return max(1, math.ceil(number - 1e-9))
 

@@ -141,6 +141,7 @@ def test_bad_netlists_are_one_line_errors(run, tmp_path, netlist, message):
         (["simulate", "tank.cir", "--t-end", "soon"], "--t-end"),
         (["simulate", "tank.cir", "--t-end", "-1u"], "--t-end"),
         (["simulate", "tank.cir", "--dt", "1u"], "stability limit"),
+        (["simulate", "tank.cir", "--dt", "1e-15"], "(--save-every)"),
         (["simulate", "tank.cir", "--integrator", "Euler"], "SRKN11b"),
         (["simulate", "tank.cir", "--node", "nowhere"], "no node 'nowhere'"),
         (["simulate", "tank.cir", "--format", "mat"], "csv or nc"),

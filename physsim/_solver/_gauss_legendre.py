@@ -71,7 +71,7 @@ class AbstractCollocation(AbstractEchoSolver):
         return (
             f"Or the implicit equations of {self.name} were not solved to rounding within "
             f"{self.root.max_iterations} iterations of {type(self.root).__name__}: reduce dt, "
-            "or pass root=physsim.Newton(). "
+            "or pass root=physsim.Newton() in Python. "
         )
 
     def check(self, H):
