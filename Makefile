@@ -1,11 +1,17 @@
-# Everything runs in .venv, made from requirements.lock: exact versions with hashes.
+# Everything runs in .venv, made from .ci/*.lock: exact versions with hashes.
 PYTHON ?= python3.11
 PYTHON := $(or $(shell command -v $(PYTHON)),$(shell command -v python3))
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 # Shapes and types of all arguments, checked as the tests run: a quarter of their time.
 TYPED := --jaxtyping-packages=physsim,circuits,learning,beartype.beartype
-STAMP := .venv/.installed
+# What runs physsim, and what its tests, checks and documentation need besides.
+ENV := .venv/.env
+DEV := .venv/.dev
+
+COMPILE := .cache/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet \
+  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
 .PHONY: help env ngspice chromium demo test typed slow coverage lint docs bench lock clean
@@ -13,17 +19,22 @@ STAMP := .venv/.installed
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
-env: $(STAMP)  ## make .venv with the pinned dependencies and physsim itself
+env: $(DEV)  ## make .venv with physsim itself and all pinned dependencies
 
-$(STAMP): requirements.lock pyproject.toml
+$(ENV): .ci/run.lock pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "physsim needs Python 3.11 or newer; found: $$("$(PYTHON)" --version 2>&1). Name one with: make env PYTHON=/path/to/python3.11"; exit 1; }
 	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "Python's venv module is missing; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	"$(PYTHON)" -m venv --clear .venv
-	@echo "installing about $$(grep -c '==' requirements.lock) packages into .venv: minutes"
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "installing about $$(grep -c '==' $<) packages into .venv: a minute or more"
+	$(INSTALL) --require-hashes --requirement $<
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): .ci/dev.lock $(ENV)
+	@echo "installing what tests, checks and documentation need into .venv: a minute"
+	$(INSTALL) --require-hashes --requirement $<
 	@touch $@
 
 ngspice:
@@ -38,7 +49,7 @@ chromium:
 	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	else echo "chromium is missing: the tests of reports in a browser are skipped. Install it with: sudo apt-get install chromium"; fi
 
-demo: env ngspice  ## the main job on a bundled netlist; plots and figures go to out/
+demo: $(ENV) ngspice  ## the main job on a bundled netlist; plots and figures go to out/
 	$(BIN)/physsim demo --out out
 
 test: env ngspice chromium  ## the test suite, but for what takes long and further cases of the same
@@ -67,12 +78,11 @@ bench: env  ## speed, compile time, precision and drift against C and peers; nee
 	  || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[bench]'
 	$(BIN)/python -m benchmarks $(PARTS)
 
-lock:  ## compute requirements.lock anew from pyproject.toml
+lock:  ## compute .ci/*.lock anew from pyproject.toml
 	"$(PYTHON)" -m venv .cache/lock
 	.cache/lock/bin/python -m pip install --quiet uv
-	.cache/lock/bin/uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --quiet --output-file requirements.lock
+	$(COMPILE) --extra build --output-file .ci/run.lock
+	$(COMPILE) --extra build --extra dev --extra docs --constraint .ci/run.lock --output-file .ci/dev.lock
 
 clean:  ## remove what the targets above made
 	rm -rf .venv .cache out .pytest_cache .ruff_cache .hypothesis build dist

@@ -17,7 +17,7 @@ SECTIONS = "".join(f"L{k} n{k} n{k + 1} 1u\nC{k} n{k + 1} 0 1n\n" for k in range
 def compiled():
     names = []
 
-    def hear(event, duration, **_):
+    def hear(event, duration_secs, **kwargs):
         if event.endswith("backend_compile_duration"):
             names.append(event)
 
