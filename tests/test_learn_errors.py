@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from physsim.cli import main
+from physsim.cli._task import read_task
 
 NETLISTS = {
     "tank.cir": "a tank\nC1 out 0 1n ic=1\nL1 out 0 1u\n.end\n",
@@ -131,6 +132,25 @@ def test_what_is_wrong_is_named(learn, name):
     code, text = learn(changes)
     assert code == 2 and message in text
     assert text.startswith("error: ") and text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([("tank.cir", "none.cir")], r"task\.toml: netlist: there is no .*none\.cir$"),
+        ([("target.csv", "none.csv")], r"task\.toml: \[target\] csv: there is no .*none\.csv$"),
+        ([('csv = "target.csv"', 'netlist = "none.cir"')], r"\[target\] netlist: there is no "),
+        ([("[run]", '[data]\nfile = "none.npz"\nsources = ["I1"]\n[run]')], r"\[data\] file: "),
+    ],
+)
+def test_a_task_is_not_read_without_the_files_it_names(folder, changes, message):
+    text = TASK
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "task.toml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_task(folder / "task.toml")
 
 
 def test_a_method_on_the_command_line_is_checked(learn):

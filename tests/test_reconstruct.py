@@ -294,7 +294,7 @@ def test_command_writes_figures_model_and_plot(run, tmp_path):
             TASK.replace("[model]", 'channels = ["c"]\n[model]').format(kind="tanh", alpha=0.1),
             "unknown channel 'c'",
         ),
-        (TASK.replace("s.csv", "none.csv").format(kind="tanh", alpha=0.1), "no such file"),
+        (TASK.replace("s.csv", "none.csv").format(kind="tanh", alpha=0.1), "csv: there is no "),
     ],
 )
 def test_tasks_that_do_not_fit(run, text, message):

@@ -62,6 +62,11 @@ class ReconstructionTask:
     training: dict[str, Any]
     text: str
 
+    @property
+    def file(self) -> Path:
+        """The CSV file, where one is named."""
+        return self.path.parent / self.data["csv"]
+
     def reseeded(self, more: int) -> "ReconstructionTask":
         """The same task with `more` added to the seeds of model and training."""
         model, training = (t | {"seed": t["seed"] + more} for t in (self.model, self.training))
@@ -83,6 +88,8 @@ def read_reconstruction(path: Path) -> ReconstructionTask:
         raise ValueError(
             f"{path}: [data] names either a {', a '.join(_SOURCES[:-1])} or a {_SOURCES[-1]}"
         )
+    if task.data["csv"] and not task.file.is_file():
+        raise ValueError(f"{path}: [data] csv: there is no {task.file}")
     for table, key, known in (
         (task.training, "optimiser", _OPTIMISERS),
         (task.training, "solver", _SOLVERS),
@@ -115,7 +122,7 @@ def _source(task: ReconstructionTask, where: str):
         system = learning.SYSTEMS[options["system"]]()
         return learning.generate(system, options["samples"], **sampling)
     if options["csv"]:
-        return _from_csv(task.path.parent / options["csv"])
+        return _from_csv(task.file)
     if options["dysts"]:
         return learning.dysts_series(options["dysts"], options["samples"], **sampling)
     check_known(where, options["recording"], _RECORDINGS, "recording")

@@ -153,6 +153,7 @@ def read_task(path: Path) -> Task:
     top["train"] = _trained(path, top["train"])
     task = Task(path, netlist=path.parent / top.pop("netlist"), goal=goals[0], **top, **tables)  # pyright: ignore
     _check(task)
+    _check_files(task)
     return task
 
 
@@ -198,6 +199,21 @@ def _check(task: Task) -> None:
             check_known(f"{path}: [data] ", task.data["pattern"], PATTERNS, "pattern")
         if not task.data["validation"] < 1:
             raise ValueError(f"{path}: [data] validation is a share of the samples, below 1")
+
+
+def _check_files(task: Task) -> None:
+    """That all it names is there, before seconds go into building the circuit."""
+    named = {"netlist": find_input(task.netlist)}
+    if task.target.get("netlist"):
+        named["[target] netlist"] = find_input(task.file(task.target["netlist"]))
+    tables = {"target": task.target, "response": task.response, "data": task.data or {}}
+    for name, table in tables.items():
+        for key in ("csv", "file"):
+            if table.get(key):
+                named[f"[{name}] {key}"] = task.file(table[key])
+    for key, file in named.items():
+        if not file.is_file():
+            raise ValueError(f"{task.path}: {key}: there is no {file}")
 
 
 def _one_of(where: str, table: dict[str, Any], first: str, second: str) -> None:
