@@ -8,6 +8,7 @@ import circuits
 import learning
 import physsim
 from physsim.cli import _check
+from physsim.cli._checked import checked_netlist
 
 RC = """a source across a capacitor, and a low-pass
 V1 a 0 SIN(0 1 1meg)
@@ -113,7 +114,7 @@ def test_a_run_of_many_decay_times_is_not_judged_by_what_leads_it_back(run, tmp_
 
 def test_an_error_larger_than_rounding_can_be_is_judged_however_long_the_run(tmp_path):
     (tmp_path / "filter.cir").write_text(FILTER)
-    checked = _check._of_netlist(tmp_path / "filter.cir", None, None, 500e-9, 1e-9)
+    checked = checked_netlist(tmp_path / "filter.cir", None, None, 500e-9, 1e-9)
     # The float64 rounding unit times exp(31.4) is 9.6e-3.
-    assert "31 decay times" in _check._worn(checked, 1e-3, 1.0, 1e-6)
-    assert _check._worn(checked, 2e-2, 1.0, 1e-6) == ""
+    assert "31 decay times" in checked.worn(1e-3, 1.0, 1e-6)
+    assert checked.worn(2e-2, 1.0, 1e-6) == ""

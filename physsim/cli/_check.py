@@ -1,18 +1,17 @@
 """`physsim check`"""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, final
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 from ._agreement import agreement
-from ._analysis import decay_times, si
-from ._bundled import find_input
-from ._files import console, load_circuit, output_folder, save_figure, save_json
+from ._checked import Checked, checked_netlist, checked_task
+from ._files import console, output_folder, save_figure, save_json
 from ._main import app
-from ._options import Out, integrator, seconds
+from ._options import Out, seconds
 from ._record import save_record
 
 _EPSILON = 1e-6
@@ -74,9 +73,9 @@ def check(
     folder = output_folder(Path(out))
     if netlist.suffix == ".toml":
         _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe)
-        checked = _of_task(netlist)
+        checked = checked_task(netlist)
     else:
-        checked = _of_netlist(
+        checked = checked_netlist(
             netlist,
             measure,
             integrator_name,
@@ -84,7 +83,9 @@ def check(
             seconds(dt, "--dt"),
         )
     if recipe or ngspice:
-        _in_ngspice(checked, netlist.stem, folder, epsilon, ngspice, recipe)
+        from ._check_ngspice import write_bench
+
+        write_bench(checked, netlist.stem, folder, epsilon, run=ngspice, recipe=recipe)
         return
     report, refused = _compare(checked, epsilon)
     limits = {"exact": rtol, "echo": rtol_echo, "continuous": rtol_continuous}
@@ -98,7 +99,7 @@ def check(
     worn = {
         method: why
         for method, (divisor, limit) in backwards.items()
-        if method in disagreeing and (why := _worn(checked, report.worst(method), divisor, limit))
+        if method in disagreeing and (why := checked.worn(report.worst(method), divisor, limit))
     }
     for method, why in worn.items():
         console.print(f"not judged, {method}: {why}", style="yellow", highlight=False)
@@ -129,72 +130,6 @@ def check(
     console.print(said, style="green" if len(report.gradients) > 1 else "yellow")
 
 
-@final
-@dataclass(frozen=True)
-class _Checked:
-    """What gradients are taken of: arguments and options of a method."""
-
-    inputs: list[Path]
-    circuit: Any
-    arguments: tuple[Any, ...]
-    options: dict[str, Any]
-    measure: str
-    stop: float
-
-    def cost(self) -> str:
-        """What L is."""
-        settings = self.settings()
-        what = f"half the mean square of {self.measure}" if self.measure else "the task's cost"
-        return f"L is {what}, over {settings['steps']} steps of {si(settings['dt_s'], 's')}"
-
-    def has_corners(self) -> bool:
-        options, unit = self.options, self.circuit.scales.time
-        return self.circuit.has_corners(options["num_steps"] * options["dt"] * unit)
-
-    def settings(self) -> dict[str, Any]:
-        return {
-            "measure": self.measure,
-            "integrator": self.arguments[1].name,
-            "dt_s": self.options["dt"] * self.circuit.scales.time,
-            "steps": self.options["num_steps"],
-        }
-
-
-def _of_netlist(path, measure, integrator_name, t_end, dt) -> _Checked:
-    from ._experiment import check_experiment
-
-    circuit = load_circuit(path).noiseless()
-    solver = integrator(integrator_name) or circuit.default_solver
-    experiment = check_experiment(circuit, measure, solver, t_end, dt)
-    stop = float(experiment.times[-1])
-    name = experiment.cost.readout.name
-    inputs = [find_input(path)]
-    return _Checked(inputs, circuit, experiment.arguments(), experiment.options(), name, stop)
-
-
-def _of_task(path: Path) -> _Checked:
-    """The first run of a task, from the values it starts with."""
-    from ._task import read_task
-    from ._training import TaskTrainer
-
-    task = read_task(path)
-    trainer = TaskTrainer(task)
-    objective, samples = trainer.objective(task.seed)
-    sample = None if samples is None else samples[0]
-    problem = objective.problem(objective.H, sample)
-    inputs = objective.shared.inputs
-    if sample is not None and sample.inputs is not None:
-        inputs = sample.inputs
-    options = {
-        "dt": float(problem.dt),
-        "num_steps": problem.num_steps,
-        "inputs": inputs,
-        "targets": problem.rows.target,
-    }
-    arguments = (problem.H, problem.solver, problem.initial, problem.cost)
-    return _Checked([task.path, task.netlist], trainer.circuit, arguments, options, "", 0.0)
-
-
 def _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe) -> None:
     given = {
         "--measure": measure,
@@ -209,24 +144,7 @@ def _refuse_for_tasks(measure, t_end, dt, integrator_name, ngspice, recipe) -> N
         raise ValueError(f"{', '.join(names)}: a task says itself what is run; check its netlist")
 
 
-def _worn(checked: _Checked, error: float, divisor: float, limit: float) -> str:
-    """Why a method that leads a lossy run back is not judged, or nothing where it is.
-
-    Rounding grows at most as exp(decay times) on the way back. Errors above that are no rounding.
-    """
-    options = checked.options
-    decays = decay_times(checked.arguments[0], options["dt"], options["num_steps"])
-    rounding = np.finfo(np.float64).eps / divisor
-    if np.log(error / rounding) > decays:
-        return ""
-    enough = np.log(limit / rounding) / decays * options["num_steps"] * checked.settings()["dt_s"]
-    return (
-        f"the run lasts {decays:.0f} decay times of its fastest loss, and rounding grows all the "
-        f"way back; {si(enough, 's')} are short enough (--t-end), and BPTT is right at any length"
-    )
-
-
-def _compare(checked: _Checked, epsilon: float | None):
+def _compare(checked: Checked, epsilon: float | None):
     """(the report of all methods that the system allows, why it refuses the others)."""
     import learning
 
@@ -266,7 +184,7 @@ def gradient_figures(report, circuit) -> dict[str, Any]:
     }
 
 
-def _draw_echo(checked: _Checked, report, epsilon: float | None, picture: Path) -> None:
+def _draw_echo(checked: Checked, report, epsilon: float | None, picture: Path) -> None:
     from ._curves import save_curves
     from ._echo_panels import echo_panels, echo_picture
 
@@ -276,7 +194,7 @@ def _draw_echo(checked: _Checked, report, epsilon: float | None, picture: Path) 
     save_figure(echo_picture(panels), picture)
 
 
-def _explain(checked: _Checked, picture: Path) -> dict[str, Any]:
+def _explain(checked: Checked, picture: Path) -> dict[str, Any]:
     """Print and draw where differences come from."""
     import learning
 
@@ -297,36 +215,3 @@ def _explain(checked: _Checked, picture: Path) -> dict[str, Any]:
         "unreversed": curves.unreversed,
         "refused": curves.refused,
     }
-
-
-def _in_ngspice(checked: _Checked, stem, folder, epsilon, run: bool, recipe: bool) -> None:
-    import circuits
-
-    from ._echo_check import EPSILONS, check_in_ngspice
-
-    epsilons = EPSILONS if epsilon is None else (epsilon,)
-    if recipe:
-        text = circuits.bench_recipe(checked.circuit, checked.measure, checked.stop, epsilons[-1])
-        path = folder / f"{stem}_recipe.md"
-        path.write_text(text, encoding="utf-8")
-        console.print(f"  recipe   {path}", highlight=False)
-    if not run:
-        return
-    found = check_in_ngspice(checked.circuit, checked.measure, checked.stop, epsilons)
-    console.print(found.table())
-    console.print(found.summary())
-    if len(epsilons) > 1:
-        save_figure(found.picture(), folder / f"{stem}_ngspice.png")
-    for name, deck in found.echoes[epsilons[-1]].decks.items():
-        path = folder / f"{stem}_{name}"
-        path.write_text(deck, encoding="utf-8")
-        console.print(f"  deck     {path}", highlight=False)
-    path = folder / f"{stem}_ngspice.json"
-    figures = {
-        "continuous_adjoint": found.adjoint,
-        "ngspice": {f"{e:g}": dict(r.gradient) for e, r in found.echoes.items()},
-        "retraced": {f"{e:g}": r.retraced for e, r in found.echoes.items()},
-    }
-    save_json(figures, path)
-    settings = checked.settings() | {"epsilons": epsilons}
-    save_record(path, "ngspice", checked.inputs, settings, checked.circuit)

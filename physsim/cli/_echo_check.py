@@ -47,7 +47,11 @@ class EchoCheck:
 
     def table(self) -> Table:
         """Both gradients, and the relative error of each component for each epsilon."""
-        table = Table(title="dL/d(parameter) per SI unit, L the mean square in time, halved")
+        table = Table(
+            title="dL/d(parameter) per SI unit",
+            caption="L is half the mean square, an integral over time; without --ngspice, a sum "
+            "over the steps",
+        )
         last = list(self.echoes)[-1]
         table.add_column("parameter", overflow="fold", min_width=5)
         for title in ("continuous adjoint", f"ngspice, {last:g}"):
