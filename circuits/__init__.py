@@ -38,6 +38,7 @@ from ._measure import mean as mean
 from ._measure import quality as quality
 from ._measure import rms as rms
 from ._mna_linear import listed_frequencies as listed_frequencies
+from ._mna_linear import natural_range as natural_range
 from ._modes import CircuitModes as CircuitModes
 from ._monte_carlo import MonteCarlo as MonteCarlo
 from ._monte_carlo import monte_carlo as monte_carlo

@@ -16,6 +16,8 @@ from ._mna_newton import operating_state
 from ._mna_output import Output, between, find_output
 from ._mna_solve import Factors, Pencil, SingularError
 from ._mna_sources import amplitudes
+from ._mna_stability import eigenvalues
+from ._modes import is_motion
 from ._netlist import Ac, Netlist
 from ._netlist._checks import check_analyses
 from ._quantity import find_node
@@ -23,9 +25,13 @@ from ._waveforms import DC
 
 # A frequency beside another, where only a network singular at all frequencies is singular too.
 _BESIDE = 1.0123456789
+_AROUND = 5.0
+_POINTS = 100
+_LARGEST = 1000
 
 Frequencies = Sequence[float] | np.ndarray | Ac | None
-"""In Hz, one by one or as an `.ac` card spaces them; None for the netlist's own card."""
+"""In Hz, one by one or as an `.ac` card spaces them; None for the netlist's own card, or without
+one for `natural_range`."""
 Port = tuple[str, str]
 """Two nodes."""
 
@@ -87,10 +93,7 @@ def listed_frequencies(netlist: Netlist, frequencies: Frequencies) -> Float[np.n
     """In Hz. Raises `NetlistError` where there are none, or one is not positive and finite."""
     given = netlist.ac if frequencies is None else frequencies
     if given is None:
-        raise NetlistError(
-            f"{netlist.file}: there is no .ac card: give frequencies, or add one such as "
-            ".ac dec 20 1k 1meg"
-        )
+        given = natural_range(netlist)
     if isinstance(given, Ac):
         check_analyses(None, given, None)
         return _spaced(given)
@@ -104,6 +107,29 @@ def listed_frequencies(netlist: Netlist, frequencies: Frequencies) -> Float[np.n
             "is the operating point"
         )
     return values
+
+
+def natural_range(netlist: Netlist) -> Ac:
+    """A fifth of the lowest natural frequency to five times the highest, 100 points a decade.
+
+    What only decays counts by its rate over 2 pi. Raises `NetlistError` where nothing moves, and
+    for more than 1000 unknowns.
+    """
+    system = Linearised(netlist)
+    if system.mna.size > _LARGEST:
+        raise _ungiven(netlist, f"there are more than {_LARGEST} unknowns to find some from")
+    values = eigenvalues(system.mna, system.state)
+    found = np.abs(values[is_motion(values)]) / (2 * math.pi)
+    if not found.size:
+        raise _ungiven(netlist, "there is no natural frequency")
+    return Ac("dec", _POINTS, float(found.min()) / _AROUND, float(found.max()) * _AROUND)
+
+
+def _ungiven(netlist: Netlist, why: str) -> NetlistError:
+    return NetlistError(
+        f"{netlist.file}: there is no .ac card, and {why}: give frequencies "
+        '(--sweep "dec 20 1k 1meg")'
+    )
 
 
 def _spaced(card: Ac) -> Float[np.ndarray, " f"]:

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Bool, Complex, Float
 
 from physsim import PhaseState, operating_point
 
@@ -84,11 +84,11 @@ def find_modes(circuit: "Circuit", y: PhaseState | None = None) -> CircuitModes:
     y = _rest(circuit, u) if y is None else y
     x = jnp.concatenate([y.q, y.p])
     values, vectors = np.linalg.eig(np.asarray(_jacobian(H, x, u)))
-    size = _ROUNDING * max(abs(values).max(initial=0.0), 1e-300)
+    size = _smallest(values)
     real, imag = np.real(values), np.imag(values)
     real = np.where(abs(real) < size, 0.0, real)
     imag = np.where(abs(imag) < size, 0.0, imag)
-    order = np.flatnonzero((abs(values) > size) & (imag >= 0) & ~_conserved(values))
+    order = np.flatnonzero(is_motion(values) & (imag >= 0))
     order = order[np.lexsort((-real[order], imag[order]))]
     real, imag, vectors = real[order], imag[order], vectors[:, order]
     nodes = tuple(circuit.tree.free_nodes)
@@ -99,6 +99,15 @@ def find_modes(circuit: "Circuit", y: PhaseState | None = None) -> CircuitModes:
         imag / (2 * np.pi * time), 0.0 - real / time, voltages, participation,
         nodes, elements,
     )  # fmt: skip
+
+
+def is_motion(values: Complex[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
+    """Which eigenvalues are those of motions, not of what is conserved."""
+    return (abs(values) > _smallest(values)) & ~_conserved(values)
+
+
+def _smallest(values):
+    return _ROUNDING * max(abs(values).max(initial=0.0), 1e-300)
 
 
 def _conserved(values):

@@ -1,6 +1,7 @@
 """Small signals against ngspice, the dense MNA pencil, closed forms and each other."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from .ngspice_small_signal import analyse
 from .pencil import Pencil
 from .small_signal_decks import DECKS, RLC
 from .test_linear_networks import UNIT, reduced
+
+LIBRARY = Path(circuits.__file__).parent / "library"
 
 
 @pytest.mark.parametrize("name", DECKS)
@@ -105,6 +108,40 @@ def test_lists_of_frequencies():
     np.testing.assert_array_equal(linear, circuit.transfer("v1", "v(out)", [1e3, 2e3, 3e3]))
 
 
+@pytest.mark.parametrize(
+    ("elements", "slowest", "fastest"),
+    [
+        ("L1 a 0 1u\nC1 a 0 1n\nR1 a 0 1k", 1e9 / np.sqrt(1000), 1e9 / np.sqrt(1000)),
+        ("C1 a 0 1n\nR1 a 0 1k\nC2 b 0 1p\nR2 b 0 1k", 1e6, 1e9),
+        # The charge between the two capacitors is conserved, and no motion.
+        ("L1 a 0 1u\nC1 a b 2n\nC2 b 0 2n", 1e9 / np.sqrt(1000), 1e9 / np.sqrt(1000)),
+        # So are the charge of the whole and the flux of the two coils.
+        ("C1 a 0 2n\nC2 b 0 2n\nL1 a b 2u\nL2 a b 2u", 1e9 / np.sqrt(1000), 1e9 / np.sqrt(1000)),
+    ],
+)
+def test_frequencies_lie_around_the_natural_ones(elements, slowest, fastest):
+    circuit = circuits.loads(f"t\nI1 0 a AC 1\n{elements}\n")
+    f = circuit.ac("v(a)").frequency.values
+    np.testing.assert_allclose(f[0], slowest / (2 * np.pi) / 5, rtol=1e-7)
+    assert f[-1] <= fastest / (2 * np.pi) * 5 * (1 + 1e-7) <= f[-1] * 10**0.01
+    np.testing.assert_allclose(f[1:] / f[:-1], 10**0.01, rtol=1e-9)
+
+
+def test_the_range_about_an_operating_point_is_that_of_the_modes():
+    for name in ("chua.cir", "junction_chain.cir"):
+        circuit = circuits.load(LIBRARY / name)
+        modes, found = circuit.modes(), circuits.natural_range(circuit.netlist)
+        rates = np.hypot(2 * np.pi * modes.frequencies, modes.rates) / (2 * np.pi)
+        np.testing.assert_allclose([5 * found.start, found.stop / 5],
+                                   [rates.min(), rates.max()], rtol=1e-9)  # fmt: skip
+
+
+def test_where_nothing_moves_frequencies_have_to_be_given():
+    circuit = circuits.loads("t\nV1 a 0 AC 1\nR1 a b 1k\nR2 b 0 1k\n")
+    with pytest.raises(NetlistError, match=r"no \.ac card, and there is no natural fr"):
+        circuit.ac("v(b)")
+
+
 def test_all_sources_add_up():
     circuit = circuits.loads(RLC)
     found = circuit.ac(["v(out)", "i(I1)"], [1e6])
@@ -118,7 +155,6 @@ def test_all_sources_add_up():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda c: c.ac("v(out)"), "no .ac card"),
         (lambda c: c.ac("v(out)", [0.0]), "greater than 0"),
         (lambda c: c.ac("v(out)", [1e6, np.nan]), "finite"),
         (lambda c: c.ac("v(out)", Ac("dec", 10, 1e6, 1e3)), "1000"),

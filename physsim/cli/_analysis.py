@@ -11,8 +11,6 @@ from matplotlib.ticker import EngFormatter
 from ._files import console
 
 _SMALLEST, _LARGEST = 1e-18, 1e15
-_AROUND = 5.0
-_POINTS = 100
 
 
 def si(value: float, unit: str = "", digits: int = 4) -> str:
@@ -79,13 +77,10 @@ def frequencies(circuit, sweep: str | None):
         return _card(sweep)
     if circuit.netlist.ac is not None:
         return circuit.netlist.ac
-    modes = circuit.modes()
-    rates = np.hypot(2 * np.pi * modes.frequencies, modes.rates) / (2 * np.pi)
-    if not rates.size:
-        raise ValueError('the circuit has no natural frequency: give --sweep "dec 20 1k 1meg"')
-    card = circuits.Ac("dec", _POINTS, rates.min() / _AROUND, rates.max() * _AROUND)
+    card = circuits.natural_range(circuit.netlist)
     console.print(
-        f"  sweep    dec {_POINTS} {card.start:.4g} {card.stop:.4g}, around natural frequencies",
+        f"  sweep    dec {card.points} {card.start:.4g} {card.stop:.4g}, "
+        "around natural frequencies",
         highlight=False,
     )
     return card
