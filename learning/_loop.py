@@ -18,9 +18,12 @@ from ._domain import from_free
 from ._echo import reason
 from ._gradient import AbstractGradient
 from ._objective import Objective, batch_index
-from ._optax import move
+from ._optax import move, searches_lines
 from ._samples import AnySamples, Samples, SharedSamples
 from ._state import TrainState, Update
+
+_UNMOVED = 5
+"""So many equal losses in a row end a training by line searches."""
 
 
 @final
@@ -98,7 +101,8 @@ def _advance(plan: Plan, state: TrainState, started: float):
     seconds = time.perf_counter() - started
     update = Update(step, loss, norm, np.asarray(values), seconds, judged, agreement)
     after = state.advance(z, optimiser, loss, seconds)
-    return (after.finish() if _is_over(plan, state, loss) else after), update
+    over = _is_over(plan, state, loss) or has_converged(plan, after)
+    return (after.finish() if over else after), update
 
 
 def _is_over(plan: Plan, state: TrainState, loss: float) -> bool:
@@ -106,6 +110,13 @@ def _is_over(plan: Plan, state: TrainState, loss: float) -> bool:
     reached = float(state.best) if plan.judge_by is not None else loss
     met = plan.tolerance is not None and reached <= plan.tolerance
     return met or (plan.patience is not None and int(state.stale) >= plan.patience)
+
+
+def has_converged(plan: Plan, state: TrainState) -> bool:
+    """Whether line searches of late found nothing lower, so that there is nothing to go on for."""
+    last = state.losses[-_UNMOVED:]
+    unmoved = len(last) == _UNMOVED and np.ptp(last) == 0
+    return bool(unmoved) and plan.batch_size is None and searches_lines(state.optimiser)
 
 
 def _batch(plan: Plan, step: int) -> AnySamples:

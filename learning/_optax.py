@@ -3,7 +3,10 @@
 from typing import Any
 
 import jax
+import optax
 from jaxtyping import PyTree
+
+_SEARCHES = (optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState)
 
 
 def begin(optimiser: Any, x: PyTree) -> PyTree:
@@ -27,3 +30,12 @@ def move(
     """(`x` after the step, in its own dtypes, what is carried on)."""
     step, memory = propose(optimiser, gradient, memory, x, **extra)
     return jax.tree.map(lambda x, dx: x + dx.astype(x.dtype), x, step), memory
+
+
+def searches_lines(memory: PyTree) -> bool:
+    """Whether the optimiser that carries this takes only steps that a line search accepts."""
+
+    def is_search(x: Any) -> bool:
+        return isinstance(x, _SEARCHES)
+
+    return any(map(is_search, jax.tree.leaves(memory, is_leaf=is_search)))

@@ -23,7 +23,7 @@ from ._domain import make_domain
 from ._echo import ReversibleAdjoint
 from ._files import Files
 from ._gradient import AbstractGradient, InitialState
-from ._loop import Plan, train
+from ._loop import Plan, has_converged, train
 from ._metrics import MetricsFile
 from ._objective import Objective
 from ._outcome import Outcome
@@ -48,6 +48,8 @@ class Fit(eqx.Module):
     """All that it took, before a resumption, too."""
     origin: str = eqx.field(static=True, default="")
     """Where a resumed training started."""
+    converged: bool = eqx.field(static=True, default=False)
+    """Whether line searches found nothing lower any more."""
 
 
 def fit(
@@ -94,7 +96,8 @@ def fit(
     The best values are those of the lowest loss: of the updates' own where there is one run or
     all samples make an update, else of `validation` (default: all samples), every `judge_every`
     updates (default: once through the samples). Stops after `iterations`, at a loss of at most
-    `tolerance`, after `patience` judgements without a better one, on Ctrl-C, or with a
+    `tolerance`, after `patience` judgements without a better one, where the line searches of an
+    optimiser such as `optax.lbfgs` find nothing lower in five updates, on Ctrl-C, or with a
     warning where an update made the run diverge; the best values until then are returned.
 
     `checkpoint` keeps the state of training in a file and may start from it, `metrics` writes
@@ -157,7 +160,7 @@ def fit(
     best = domain.from_free(H, sharding.local(state.best_z, mesh))
     return Fit(
         best, state.losses, interrupted, float(state.best), state.judged, objective,
-        float(state.seconds), origin,
+        float(state.seconds), origin, has_converged(plan, state),
     )  # fmt: skip
 
 

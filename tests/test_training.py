@@ -94,6 +94,21 @@ def test_any_optimiser_of_optax_will_do(optimiser):
     assert fit.best < 0.95 * fit.losses[0]
 
 
+def test_line_searches_that_find_nothing_lower_end_a_training():
+    y0, options = frequency_problem()
+    arguments = (pendulum(1.0), physsim.StormerVerlet(), y0, squared)
+    fits = [
+        learning.fit(*arguments, **options, optimiser=o, iterations=60, progress=False)
+        for o in (optax.lbfgs(), optax.sgd(0.0))
+    ]
+    assert [fit.converged for fit in fits] == [True, False]
+    losses = fits[0].losses
+    assert len(losses) < 30 and np.ptp(losses[-5:]) == 0 and np.ptp(losses[-6:]) > 0
+    assert fits[0].best == losses[-1] < 1e-3 * losses[0]
+    # Another optimiser may stand still for reasons of its own, such as a warm-up.
+    assert len(fits[1].losses) == 60 and np.ptp(fits[1].losses) == 0
+
+
 def test_updates_tell_loss_gradient_and_agreement():
     y0, options = frequency_problem()
     updates = []

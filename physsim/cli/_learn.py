@@ -113,6 +113,8 @@ def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
         f"best loss {math.nan if first is None else first:.3e} -> {fit.best:.3e} in "
         f"{len(fit.losses)} updates, {fit.seconds:.1f} s"
     )
+    if fit.converged:
+        console.print("  converged: the last line searches found nothing lower")
     for name in _told(figures):
         console.print(f"  {name.replace('_', ' ')}: {figures[name]:.4g}")
     path = folder / f"{stem}_learned.json"
