@@ -141,6 +141,10 @@ def test_a_training_shows_curves_and_values(tmp_path):
     misses = [np.sum((learned[name][1] - learned["target"][1]) ** 2) for name in learned]
     assert misses[2] < misses[1]
     assert {NETLIST, TASK} <= set(page.texts["pre"])
+    # The reversible adjoint has no nudges.
+    settings = "".join(page.texts["table"])
+    assert "gradient.method" in settings
+    assert "gradient.epsilon" not in settings and "gradient.echo" not in settings
 
 
 def write_record(folder, name, kind, figures, files, **settings):

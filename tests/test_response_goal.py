@@ -1,5 +1,7 @@
 """Learning a frequency response: what a run says of it is what the AC analysis says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,17 @@ def test_a_table_says_its_own_range(tmp_path):
     f, wanted = _goals._wanted(read_task(tmp_path / "task.toml"))
     np.testing.assert_allclose(f, np.linspace(2e6, 9e6, 8))
     np.testing.assert_allclose(wanted, np.interp(f, [2e6, 5e6, 9e6], [1, 0.8, 0.1]))
+
+
+def test_the_share_in_the_band_is_told_of_a_band_alone(tmp_path):
+    (tmp_path / "filter.cir").write_text(FILTER)
+    (tmp_path / "wanted.csv").write_text("f,magnitude\n1e6,1\n7e6,0.7\n12e6,0.1\n")
+    (tmp_path / "task.toml").write_text(TASK.replace('pass = ["1meg", "7meg"]', 'csv="wanted.csv"'))
+    trainer = TaskTrainer(read_task(tmp_path / "task.toml"))
+    goal = _goals.ResponseGoal(trainer.task, trainer.circuit, 0)
+    objective, _ = trainer.objective(0)
+    figures = goal.figures(SimpleNamespace(objective=objective), trainer.circuit, trainer.circuit)
+    assert set(figures) == {"ripple_db_before", "ripple_db_after"}
 
 
 def test_a_pass_band_may_begin_at_zero_and_needs_its_range(tmp_path):

@@ -86,6 +86,7 @@ class ResponseGoal(AbstractTaskGoal):
         if circuit.drive is None or task.data is not None:
             raise ValueError(f"{task.path}: [response] is to the netlist's own sources")
         self.frequencies, self.wanted = _wanted(task)
+        self.has_band = bool(task.response["pass"])
         times = np.asarray(experiment.times)
         if self.frequencies[-1] > 0.25 / times[0]:
             raise ValueError(f"{task.path}: [response] to: fewer than four steps a period")
@@ -97,14 +98,18 @@ class ResponseGoal(AbstractTaskGoal):
         super().__init__(experiment, cost, targets)
 
     def figures(self, fit, before, after):
-        """Shares of the response's power in the pass-band, and its largest dip there in dB."""
+        """Shares of the response's power in the pass-band, and its largest dip there in dB.
+
+        A table of magnitudes has no pass-band: only the dip is told, from the table.
+        """
         figures = {}
         for label, circuit in (("before", before), ("after", after)):
             size = self._magnitudes(fit, circuit)
-            figures[f"share_in_band_{label}"] = float(
-                np.sum(size[self.wanted > 0] ** 2) / np.sum(size**2)
-            )
-            inside = size[self.wanted > 0] / self.wanted[self.wanted > 0]
+            wanted = self.wanted > 0
+            if self.has_band:
+                share = np.sum(size[wanted] ** 2) / np.sum(size**2)
+                figures[f"share_in_band_{label}"] = float(share)
+            inside = size[wanted] / self.wanted[wanted]
             figures[f"ripple_db_{label}"] = float(20 * np.log10(inside.max() / inside.min()))
         return figures
 
