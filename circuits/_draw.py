@@ -138,9 +138,9 @@ def _turned(places: Points, links: list[tuple[int, int]]) -> Points:
     """Turned so that most branches lie level or upright, the longer side level and the first
     node to the left and above."""
     edges = np.array([places[i] - places[j] for i, j in links]).reshape(-1, 2)
-    angles = np.linspace(0, np.pi / 2, 90, endpoint=False)
     directions = np.arctan2(edges[:, 1], edges[:, 0])
-    best = angles[np.argmax([np.sum(np.cos(4 * (directions - angle))) for angle in angles])]
+    # Where the sum of cos(4 (direction - angle)) is largest.
+    best = np.angle(np.sum(np.exp(4j * directions))) / 4
     turn = np.array([[np.cos(best), -np.sin(best)], [np.sin(best), np.cos(best)]])
     turned = (places - places.mean(axis=0)) @ turn
     if np.ptp(turned[:, 1]) > np.ptp(turned[:, 0]):
@@ -177,7 +177,8 @@ def _draw_bundle(axis: Axes, branches, places, below: set[str]) -> None:
             shift = 0.45 if node in below else -_SPREAD * (count - 1) / 2
             top = places[node] + [_SPREAD * k + shift, -0.18]
             bottom = top - [0, _DROP]
-            axis.plot(*np.stack([places[node], top]).T, color=_INK, linewidth=0.8)
+            corner = np.array([places[node][0], top[1]])
+            axis.plot(*np.stack([places[node], corner, top]).T, color=_INK, linewidth=0.8)
             line = np.stack([top, bottom] if ends[1] == GROUND else [bottom, top])
             _ground(axis, bottom)
             _symbol(axis, element, line, 1.0)
@@ -187,14 +188,10 @@ def _draw_bundle(axis: Axes, branches, places, below: set[str]) -> None:
             across = np.array([-along[1], along[0]]) / (np.linalg.norm(along) or 1.0)
             # Those beside each other bulge upwards, away from what hangs.
             bulge = _BULGE * k * across * (np.sign(across[1]) or 1.0)
-            if np.any(bulge):
-                corners = [start, start + 0.2 * (end - start) + bulge]
-                corners += [start + 0.8 * (end - start) + bulge, end]
-                for pair in (corners[:2], corners[2:]):
-                    axis.plot(*np.stack(pair).T, color=_INK, linewidth=0.8)
-                line = np.stack(corners[1:3])
-            else:
-                line = np.stack([start, end])
+            line = np.stack([start, end]) + bulge
+            for node, corner in zip((start, end), line, strict=True):
+                if k:
+                    axis.plot(*np.stack([node, corner]).T, color=_INK, linewidth=0.8)
             _symbol(axis, element, line, -1.0)
 
 

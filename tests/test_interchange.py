@@ -208,6 +208,14 @@ def test_pictures_keep_distances_and_every_element():
         circuits.loads(f"t\n{many}\nL1 1 2 1u\n").draw()
 
 
+def test_wires_bend_at_right_angles():
+    deck = "C1 a 0 1n\nL1 a 0 1u\nI1 a 0 1m\nC2 a b 1n\nL2 a b 1u\nB2 a b icrit=1u\nC3 b 0 1n\n"
+    axis = circuits.loads(f"t\n{deck}").draw().axes[0]
+    thin = [line for line in axis.lines if line.get_linewidth() == 0.8]
+    steps = np.concatenate([np.diff(line.get_xydata(), axis=0) for line in thin])
+    assert np.all(np.min(abs(steps), axis=1) < 1e-9) and len(steps) > 20
+
+
 @pytest.mark.parametrize(
     ("format", "file", "start"),
     [
