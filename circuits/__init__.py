@@ -71,10 +71,16 @@ from ._port_hamiltonian import PortHamiltonian as PortHamiltonian
 from ._quantities import Scales as Scales
 from ._raw import write_raw as write_raw
 from ._readout import Readout as Readout
+from ._response_figures import bandwidth as bandwidth
+from ._response_figures import cutoff as cutoff
+from ._response_figures import gain as gain
+from ._response_figures import peak_frequency as peak_frequency
+from ._response_figures import peak_gain as peak_gain
 from ._result import Result as Result
 from ._sensitivity import sensitivity as sensitivity
 from ._spice import to_spice as to_spice
 from ._sweep import sweep as sweep
+from ._sweep import sweep_figure as sweep_figure
 from ._waveforms import DC as DC
 from ._waveforms import PWL as PWL
 from ._waveforms import Exp as Exp

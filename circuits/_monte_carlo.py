@@ -17,17 +17,19 @@ from ._circuit import Circuit
 from ._draws import Draws
 from ._errors import NetlistError
 from ._figures import Figures, find_figures
+from ._mna_linear import Frequencies
 from ._netlist import Tolerance
 from ._netlist._tolerances import matcher
 from ._netlist._values import tolerance_fault
-from ._runs import AT_ONCE, ROWS, Measure, Runs, flatten, named, slopes_along
+from ._responses import plan
+from ._runs import AT_ONCE, ROWS, Measure, flatten, named, slopes_along
 
 
 @final
 class Sample(eqx.Module):
     """The figure of a sample by its number."""
 
-    runs: Runs
+    measured: Any
     draws: Draws
     base: Float[np.ndarray, " P"]
     index: Any
@@ -35,7 +37,7 @@ class Sample(eqx.Module):
 
     def __call__(self, number: Any) -> Any:
         values = jnp.asarray(self.base).at[self.index].set(self.draws.values(number))
-        return self.measure(self.runs.times, *self.runs.waveforms(values))
+        return self.measured.figure(self.measure, values)
 
 
 @final
@@ -102,6 +104,7 @@ def monte_carlo(
     t_end: Any = None,
     dt: Any = None,
     solver: Any = None,
+    frequencies: Frequencies = None,
     mesh: Mesh | None = None,
     progress: bool = False,
 ) -> MonteCarlo:
@@ -110,7 +113,8 @@ def monte_carlo(
     `measure` takes times and a waveform for each of `quantities` (`circuits.rms`,
     `circuits.crossing`, ... or your own, in JAX). `tolerances` are the netlist's
     `.tolerance` cards, or `{"C*": 0.05}`: standard deviations relative to the value, by
-    element name.
+    element name. With `frequencies` (Hz, or a `circuits.Ac`) it is a figure of the response of a
+    linear circuit to its AC sources: `circuits.cutoff`, `bandwidth`, `gain`, ...
 
     A sample's values depend on `seed` and its number alone: more samples begin with the same
     ones, and nothing changes with the devices. Blocks of samples go through one
@@ -128,22 +132,28 @@ def monte_carlo(
     index = np.array([k for k, _ in spread_values])
     given = [tolerance for _, tolerance in spread_values]
     draws = Draws.make(seed, [labels[k] for k in index], base[index], given)
-    runs = Runs.plan(circuit, names, t_end, dt, solver)
+    measured = plan(circuit, names, t_end, dt, solver, frequencies)
     directions = np.zeros((len(index), base.size))
     directions[np.arange(len(index)), index] = base[index]
-    nominal, slopes = slopes_along(runs, measure, jnp.asarray(base), jnp.asarray(directions))
-    sample = Sample(runs, draws, base, index, measure)
+    nominal, slopes = slopes_along(measured, measure, jnp.asarray(base), jnp.asarray(directions))
+    if not np.isfinite(nominal):
+        raise _not_finite("at the nominal values")
+    sample = Sample(measured, draws, base, index, measure)
     blocks = make_blocks(samples, AT_ONCE, ROWS, mesh)
     found = find_figures(sample, float(nominal), blocks, mesh, progress)
     which = found.first_not_finite()
     if which is not None:
-        raise ValueError(
-            f"the figure of sample {which} is not finite: its run diverged (reduce dt), or what is "
-            "measured does not occur in it"
-        )
+        raise _not_finite(f"of sample {which}")
     slopes = np.asarray(slopes)
     predicted = float(np.linalg.norm(slopes * draws.deviations))
     return MonteCarlo(draws, found, float(nominal), slopes, predicted, limits)
+
+
+def _not_finite(where: str) -> ValueError:
+    return ValueError(
+        f"the figure {where} is not finite: its run diverged (reduce dt), or what is measured does "
+        "not occur in it (run longer, or take further frequencies)"
+    )
 
 
 def _spread(circuit, tolerances) -> list[tuple[int, Tolerance]]:

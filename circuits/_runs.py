@@ -51,6 +51,10 @@ class Runs(eqx.Module):
         count = self.num_steps // self.save_every
         return jnp.arange(count + 1, dtype=float) * (self.dt * self.save_every)
 
+    def figure(self, measure: Measure, values: Float[Array, " P"]) -> Float[Array, ""]:
+        """measure(t, x, ...) for one set of values."""
+        return measure(self.times, *self.waveforms(values))
+
     def waveforms(self, values: Float[Array, " P"]) -> Float[Array, "quantities saves"]:
         """In SI, for one set of values."""
         circuit = self.circuit
@@ -94,14 +98,11 @@ def unflatten(circuit: Circuit, values: Float[Array, " P"]) -> Any:
 
 
 @eqx.filter_jit
-def slopes_along(runs: Runs, measure: Measure, values, directions):
-    """The figure, and its derivative along each direction [k, P]."""
-
-    def figure(values):
-        return measure(runs.times, *runs.waveforms(values))
+def slopes_along(measured: Any, measure: Measure, values, directions):
+    """The figure of runs or responses, and its derivative along each direction [k, P]."""
 
     def along(direction):
-        return jax.jvp(figure, (values,), (direction,))
+        return jax.jvp(lambda x: measured.figure(measure, x), (values,), (direction,))
 
     found, slopes = jax.lax.map(along, directions, batch_size=AT_ONCE)
     return found[0], slopes

@@ -1,4 +1,4 @@
-"""Waveforms for lists of component values."""
+"""Waveforms and figures for lists of component values."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,12 +7,15 @@ import equinox as eqx
 import jax
 import numpy as np
 from jax.sharding import Mesh
+from jaxtyping import Float
 
 from physsim.sharding import gather, make_blocks, run_blocks, stream
 
 from ._circuit import Circuit
 from ._errors import NetlistError
-from ._runs import AT_ONCE, ROWS, Runs, flatten, named
+from ._mna_linear import Frequencies
+from ._responses import plan
+from ._runs import AT_ONCE, ROWS, Measure, Runs, flatten, named
 from ._values import with_values
 
 if TYPE_CHECKING:
@@ -43,14 +46,7 @@ def sweep(
     names, circuit = named(quantities), circuit.noiseless()
     table = _table(circuit, values)
     runs = Runs.plan(circuit, names, t_end, dt, solver)
-    blocks = make_blocks(len(table), AT_ONCE, ROWS, mesh)
-
-    def call(numbers, live):
-        rows = table[np.minimum(numbers, len(table) - 1)]
-        return run_blocks(eqx.Partial(_block, runs), rows, live, mesh)
-
-    calls = stream(call, blocks, gather, "running" if progress else None)
-    waves = blocks.join(np.concatenate(calls, axis=1)[:, : blocks.rounds])
+    waves = _for_each(eqx.Partial(_waveforms, runs), table, mesh, progress)
     bad = ~np.isfinite(waves).all(axis=(1, 2))
     if bad.any():
         at = {name: column[int(np.argmax(bad))] for name, column in values.items()}
@@ -60,8 +56,48 @@ def sweep(
     return xarray.DataArray(waves, dims=("point", "quantity", "time"), coords=coords)
 
 
-def _block(runs, values):
+def sweep_figure(
+    circuit: Circuit,
+    values: Mapping[str, Sequence[float | int]],
+    quantities: str | Sequence[str],
+    measure: Measure,
+    *,
+    t_end: Any = None,
+    dt: Any = None,
+    solver: Any = None,
+    frequencies: Frequencies = None,
+    mesh: Mesh | None = None,
+    progress: bool = False,
+) -> Float[np.ndarray, " point"]:
+    """A figure for lists of values as in `sweep`; of a response where there are `frequencies`.
+
+    `measure` is as in `monte_carlo`. The figure is infinite or NaN where it does not occur. Raises
+    `NetlistError` and `ValueError` as `sweep` does.
+    """
+    names, circuit = named(quantities), circuit.noiseless()
+    measured = plan(circuit, names, t_end, dt, solver, frequencies)
+    block = eqx.Partial(_figures, measured, measure)
+    return _for_each(block, _table(circuit, values), mesh, progress)
+
+
+def _waveforms(runs, values):
     return jax.vmap(runs.waveforms)(values)
+
+
+def _figures(measured, measure, values):
+    return jax.vmap(lambda x: measured.figure(measure, x))(values)
+
+
+def _for_each(block, table, mesh, progress):
+    """What `block` finds for the rows of a table, on every host."""
+    blocks = make_blocks(len(table), AT_ONCE, ROWS, mesh)
+
+    def call(numbers, live):
+        rows = table[np.minimum(numbers, len(table) - 1)]
+        return run_blocks(block, rows, live, mesh)
+
+    calls = stream(call, blocks, gather, "running" if progress else None)
+    return blocks.join(np.concatenate(calls, axis=1)[:, : blocks.rounds])
 
 
 def _table(circuit, values):
