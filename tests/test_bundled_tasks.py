@@ -19,6 +19,12 @@ def test_they_are_found():
     assert expected <= {Path(name).stem for name in TASKS}
 
 
+def test_a_copy_of_one_finds_its_netlist(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("coupled_lc.toml").write_text(bundled("coupled_lc.toml").read_text())
+    assert read_task(Path("coupled_lc.toml")).netlist == bundled("coupled_lc.cir")
+
+
 @pytest.mark.parametrize("name", mostly_slow(TASKS, ("coupled_lc.toml", "junction_moons.toml")))
 def test_each_can_be_trained(name):
     trainer = TaskTrainer(read_task(Path(name)))

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ import typer
 from markdown_it import MarkdownIt
 
 import circuits
+from physsim.cli._bundled import bundled, bundled_config
 from physsim.cli._commands import register
 from physsim.cli._main import app
 from physsim.cli._reconstruction_task import read_reconstruction
 from physsim.cli._task import read_task
+
+from .device_process import free_port
 
 ROOT = Path(__file__).parent.parent
 PAGES = {page.stem: page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
@@ -136,15 +140,67 @@ def test_scripts_for_clusters_are_shell(tmp_path):
     subprocess.run([shell, "-n"], input=script, text=True, check=True)
 
 
+# Bundled files that repeat something for minutes or hours: copies that repeat it a few times stand
+# in for them, so that every command runs as it is written.
+LONG = {
+    "hssm": ["japanese_vowels.toml", "basic_motions.toml"],
+    "learning": ["pulse_shapes.toml"],
+    "reconstruction": ["lorenz63.toml"],
+    "timescales": [
+        "recall.toml",
+        *(f"timescales_s{k}{fast}.toml" for k in "12" for fast in ("", "_fast")),
+    ],
+}
+FEW = {"epochs": 1, "updates": 40, "judge_every": 20, "iterations": 12, "seeds": 2}
+# What a page takes for granted.
+BEFORE = {
+    "timescales": [
+        ["physsim", "learn", "coupled_lc.toml"],
+        ["physsim", "train", "recall.toml", "--out", "out"],
+    ]
+}
+
+
+def shorten(name: str, folder: Path) -> None:
+    paths = [bundled(name), bundled_config(name)]
+    text = next(path for path in paths if path.exists()).read_text()
+    for key, few in FEW.items():
+        text = re.sub(rf"^{key} = [\d_]+$", f"{key} = {few}", text, flags=re.MULTILINE)
+    (folder / name).write_text(text)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README", "getting_started", "report", "analyses"])
+@pytest.mark.parametrize("page", ["README", "getting_started", "report", "analyses", *LONG])
 def test_commands_run(page, run, tmp_path):
     """One after the other in an empty folder, beside the netlist that the page shows."""
+    if page == "hssm":
+        pytest.importorskip("aeon", reason="its series come with pip install '.[data]'")
     for language, text in blocks(PAGES[page]):
         if language == "text":
             (tmp_path / "tanks.cir").write_text(text)
+    for name in LONG.get(page, []):
+        shorten(name, tmp_path)
     told = [words for words in commands(PAGES[page]) if words[0] == "physsim"]
     assert len(told) >= 2
-    for words in told:
+    for words in BEFORE.get(page, []) + told:
         code, _, err = run(*words[1:])
         assert code == 0, (words, err)
+
+
+@pytest.mark.slow
+def test_commands_of_several_hosts_run(tmp_path):
+    """As two processes of this machine, with fewer samples."""
+    told = [words for words in commands(PAGES["scaling"]) if "node0:1234" in words]
+    place = f"127.0.0.1:{free_port()}"
+    own = {"node0:1234": place, "1000000": "2000"}
+    program = Path(sys.executable).with_name("physsim")
+    processes = [
+        subprocess.Popen(
+            [program, *(own.get(word, word) for word in words[1:])], cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for words in told
+    ]  # fmt: skip
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert (tmp_path / "out" / "rlc_filter_mc.csv").exists()

@@ -151,7 +151,8 @@ def read_task(path: Path) -> Task:
     if "data" in data:
         tables["data"] = check_table(f"{path}: [data] ", data["data"], _DATA)
     top["train"] = _trained(path, top["train"])
-    task = Task(path, netlist=path.parent / top.pop("netlist"), goal=goals[0], **top, **tables)  # pyright: ignore
+    netlist = find_input(path.parent / top.pop("netlist"))
+    task = Task(path, netlist=netlist, goal=goals[0], **top, **tables)  # pyright: ignore
     _check(task)
     _check_files(task)
     return task
@@ -203,7 +204,7 @@ def _check(task: Task) -> None:
 
 def _check_files(task: Task) -> None:
     """That all it names is there, before seconds go into building the circuit."""
-    named = {"netlist": find_input(task.netlist)}
+    named = {"netlist": task.netlist}
     if task.target.get("netlist"):
         named["[target] netlist"] = find_input(task.file(task.target["netlist"]))
     tables = {"target": task.target, "response": task.response, "data": task.data or {}}
