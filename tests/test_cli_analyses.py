@@ -71,6 +71,12 @@ def test_op(run, tmp_path):
     assert (tmp_path / "out" / "rlc_op.png").stat().st_size > 5_000
 
 
+def test_op_at_rest_has_no_plot(run, tmp_path):
+    (tmp_path / "still.cir").write_text("t\nC1 a 0 1n\nL1 a 0 1u\nR1 a 0 1k\n")
+    assert "all is at rest" in run("op", "still.cir")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["still_op.csv"]
+
+
 def test_modes(run, tmp_path):
     shown = run("modes", "rlc.cir", "--out", "r")
     assert "3.1821 MHz" in shown and "L1 50 %" in shown

@@ -38,7 +38,10 @@ def op(netlist: Netlist, out: Out = "out") -> None:
         console.print(f"{len(rows) - _SHOWN} more rows are in the CSV file")
     console.print(_verdict(point))
     stem = netlist.stem
-    save_figure(_plot(point), folder / f"{stem}_op.png")
+    if any(point.voltages.values()) or any(point.currents.values()):
+        save_figure(_plot(point), folder / f"{stem}_op.png")
+    else:
+        console.print("all is at rest: voltages and currents are zero, and there is no plot")
     names, values, units = zip(*rows, strict=True)
     columns = {"quantity": names, "value": values, "unit": units}
     save_csv(columns, folder / f"{stem}_op.csv")
