@@ -1,5 +1,6 @@
 """What a run cannot change: the charge of islands, the flux of loops."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import equinox as eqx
@@ -9,7 +10,7 @@ import numpy as np
 from ._build import inductive
 from ._coupled import inductance_matrix
 from ._disjoint_sets import DisjointSets, joined, references_of
-from ._elements import Capacitor, Inductor, NonlinearCapacitor
+from ._elements import Capacitor, CurrentSource, Inductor, NonlinearCapacitor
 from ._forest import Forest
 from ._initial import initial_flux
 from ._netlist import Netlist
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from ._result import Result
 
+_SHOWN = 8
 Loop = tuple[tuple[str, int], ...]
 """Names of elements, +1 for each passed from its first node to its second, else -1."""
 
@@ -41,7 +43,6 @@ def conserved(result: "Result") -> "xarray.Dataset":
     momenta = np.asarray(result.solution.ys.p)[-result.t.size :, : tree.num_charges]
     charges = momenta @ signs.T * result.circuit.scales.charge
     fluxes = _fluxes(result, loops)
-    names = [" ".join(f"{'-' * (sign < 0)}{name}" for name, sign in loop) for loop in loops]
     return xarray.Dataset(
         {
             "charge": (("time", "island"), charges, {"units": "C"}),
@@ -50,9 +51,21 @@ def conserved(result: "Result") -> "xarray.Dataset":
         coords={
             "time": ("time", result.t, {"units": "s"}),
             "island": [" ".join(island) for island in islands],
-            "loop": names,
+            "loop": [_loop_name(loop) for loop in loops],
         },
     )
+
+
+def constants(netlist: Netlist) -> tuple[str, ...]:
+    """What small motions leave as it is: ``charge of a b``, ``flux of L1 -B2``, one of each.
+
+    Sources of current stand still in a small motion, so they carry no charge to an island.
+    """
+    still = [e for e in netlist.elements if not isinstance(e, CurrentSource)]
+    islands = find_islands(replace(netlist, elements=tuple(still), initial_voltages={}))
+    named = [" ".join(nodes[:_SHOWN]) + " ..." * (len(nodes) > _SHOWN) for nodes in islands]
+    loops = [_loop_name(loop) for loop in find_loops(netlist)]
+    return (*(f"charge of {n}" for n in named), *(f"flux of {n}" for n in loops))
 
 
 def find_islands(netlist: Netlist) -> list[tuple[str, ...]]:
@@ -86,6 +99,10 @@ def count_loops(netlist: Netlist) -> int:
     nodes = {n: i for i, n in enumerate(dict.fromkeys(n for e in elements for n in e.nodes))}
     sets = DisjointSets(len(nodes))
     return sum(not sets.join(nodes[e.nodes[0]], nodes[e.nodes[1]]) for e in elements)
+
+
+def _loop_name(loop: Loop) -> str:
+    return " ".join(f"{'-' * (sign < 0)}{name}" for name, sign in loop)
 
 
 def _signs(islands, ends) -> np.ndarray:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Complex, Float
 
 from physsim import PhaseState, operating_point
 
+from ._conserved import constants
 from ._errors import NetlistError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _MAX_COORDINATES = 1000
 class CircuitModes(eqx.Module):
     """Small motions exp((-rate + 2 pi i frequency) t), ascending in frequency.
 
-    Motions that neither oscillate nor decay (conserved charges and fluxes) are left out.
+    Motions that neither oscillate nor decay are left out: `constants` names what they conserve.
     """
 
     frequencies: Float[np.ndarray, " modes"]
@@ -39,6 +40,8 @@ class CircuitModes(eqx.Module):
     """The part of a mode's stored energy that is in each capacitor and inductor, on average."""
     nodes: tuple[str, ...] = eqx.field(static=True)
     elements: tuple[str, ...] = eqx.field(static=True)
+    constants: tuple[str, ...] = eqx.field(static=True, default=())
+    """Conserved charges of islands and fluxes of loops, as `charge of a b` and `flux of L1 -B2`."""
 
     @property
     def q_factors(self) -> Float[np.ndarray, " modes"]:
@@ -97,7 +100,7 @@ def find_modes(circuit: "Circuit", y: PhaseState | None = None) -> CircuitModes:
     time = circuit.scales.time
     return CircuitModes(
         imag / (2 * np.pi * time), 0.0 - real / time, voltages, participation,
-        nodes, elements,
+        nodes, elements, constants(circuit.netlist),
     )  # fmt: skip
 
 

@@ -92,6 +92,7 @@ def test_modes_leave_conserved_charges_out(run):
     """The whole ladder floats: one charge is conserved, and is no mode."""
     shown = run("modes", "lc_ladder.cir")
     assert "62.0992 MHz" in shown and "decays" not in shown and "-0 " not in shown
+    assert "1 left out, as it is conserved: the charge of n1 n2 n3 n4 n5 n6 n7 n8" in shown
 
 
 def test_ac(run, tmp_path):

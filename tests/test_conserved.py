@@ -123,6 +123,17 @@ def test_loops_of_a_grid_have_the_right_number_and_flux():
     assert find_loops(parallel) == [(("L2", 1), ("L1", 1)), (("L3", 1), ("L1", -1))]
 
 
+def test_modes_leave_them_out_and_name_them():
+    islands = circuits.loads(ISLANDS).modes()
+    assert islands.constants == ("charge of a b", "charge of c d", "charge of e")
+    loops = circuits.loads(LOOPS).modes()
+    assert len(loops.constants) == 2 and all(n.startswith("flux of ") for n in loops.constants)
+    # A source of current drives the run's charge, but in a small motion it stands still.
+    driven = "t\nI1 0 a SIN(0 1m 1meg)\nC1 a 0 1n\nL1 a b 1u\nC2 b 0 1n\n"
+    assert circuits.loads(driven).modes().constants == ("charge of a b",)
+    assert circuits.loads("t\nC1 a 0 1n\nL1 a 0 1u\n").modes().constants == ()
+
+
 def test_the_report_counts_them():
     report = Circuit(circuits.parse_netlist(ISLANDS)).report()
     assert "conserved charges: 3, of the islands of nodes a b, c d, e" in report

@@ -14,6 +14,7 @@ from ._options import Netlist, Out
 
 _SHOWN = 40
 _PARTS = 3
+_NAMED = 4
 
 
 @app.command(rich_help_panel="Circuits")
@@ -32,6 +33,8 @@ def modes(netlist: Netlist, out: Out = "out") -> None:
     console.print(_table(found))
     if count > _SHOWN:
         console.print(f"{count - _SHOWN} more modes are in the CSV file")
+    if found.constants:
+        console.print(_conserved(found.constants))
     if not found.stable:
         console.print("unstable: a mode with a negative rate grows", style="yellow")
     stem = netlist.stem
@@ -70,6 +73,13 @@ def _table(found) -> Table:
             where,
         )
     return table
+
+
+def _conserved(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    which = ", ".join(f"the {name}" for name in names[:_NAMED])
+    they_are = "they are" if len(names) > 1 else "it is"
+    return f"{len(names)} left out, as {they_are} conserved: {which}{more}"
 
 
 def _plot(found) -> Figure:
