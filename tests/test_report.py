@@ -188,7 +188,7 @@ CAUSES = {
 }
 
 
-def write_check(folder, causes):
+def write_check(folder, causes, **more):
     gradients = {"BPTT": {"C1.C": 2.0, "L1.L": -3.0}, "RHEL": {"C1.C": 2.5, "L1.L": -3.0}}
     row = {"method": "RHEL", "group": "C1.C", "cosine": 0.875, "norm_ratio": 1.25}
     figures = {
@@ -199,7 +199,7 @@ def write_check(folder, causes):
         "agreement": [row | {"relative_error": 0.25}],
         "failed": {"ContinuousAdjoint": "lost its way"},
         "causes": causes,
-    }
+    } | more
     write_record(folder, "made_check", "check", figures, {"made.cir": NETLIST})
 
 
@@ -219,6 +219,30 @@ def test_a_check_that_fails_says_why(tmp_path, capsys):
     (tmp_path / "report.html").unlink()
     write_check(tmp_path, CAUSES | {"order": "six"})
     assert_one_line(tmp_path, capsys, "made_check.json: not what `physsim check` writes: causes")
+
+
+def test_the_summary_of_a_check_holds_what_is_judged(tmp_path):
+    methods = ("BPTT", "RHEL", "ReversibleAdjoint", "ContinuousAdjoint")
+    rows = [("RHEL", "dt", 3e-9), ("RHEL", "C1.C", 2e-9), ("ReversibleAdjoint", "C1.C", 0.75),
+            ("ContinuousAdjoint", "C1.C", 1e-3), ("ContinuousAdjoint", "dt", 0.5)]  # fmt: skip
+    write_check(
+        tmp_path,
+        CAUSES,
+        corners=True,
+        disagreeing=[],
+        gradients={method: {"C1.C": 2.0} for method in methods},
+        failed={"ReversibleAdjoint": "rounding"},
+        agreement=[
+            {"method": m, "group": g, "cosine": 1.0, "norm_ratio": 1.0, "relative_error": x}
+            for m, g, x in rows
+        ],
+    )
+    figures = Page(report(tmp_path)).figures
+    assert figures == {
+        "verdict": "BPTT, RHEL, ContinuousAdjoint agree; without ReversibleAdjoint",
+        "worst relative error, RHEL": "3e-09",
+        "worst relative error, ContinuousAdjoint": "0.001",
+    }
 
 
 def test_an_echo_in_ngspice_is_told(tmp_path):
