@@ -8,6 +8,8 @@ from scipy.constants import k as BOLTZMANN
 from scipy.stats import norm
 from typer.testing import CliRunner
 
+import circuits
+from physsim.cli._analysis import si
 from physsim.cli._commands import register
 from physsim.cli._main import app
 
@@ -181,6 +183,25 @@ def test_sweep(run, tmp_path):
         assert (tmp_path / folder / "tank_sweep.png").stat().st_size > 10_000
 
 
+def test_mc_and_sweep_of_a_response(run, tmp_path):
+    """What `ac` says is the -3 dB band of the nominal circuit."""
+    shown = run("ac", "rlc.cir", "--node", "out", "--sweep", "dec 20 1k 1g")
+    circuit = circuits.load(tmp_path / "rlc.cir")
+    grid = ("--sweep", "dec 20 1k 1g")
+    words = ("--figure", "cutoff v(out)", "--tolerance", "C1=5%", *grid)
+    run("mc", "rlc.cir", *words, "--samples", "30")
+    edge = json.loads((tmp_path / "out" / "rlc_mc.json").read_text())["nominal"]
+    low, at = (abs(circuit.ac("v(out)", [f])["v(out)"].values[0]) for f in (1e3, edge))
+    np.testing.assert_allclose(at, low / np.sqrt(2), rtol=1e-9)
+    assert f"up to {si(edge, 'Hz')}" in shown
+    run("sweep", "rlc.cir", "--vary", "C1=1n,2n", "--figure", "gain v(out) at=1meg")
+    found = table(tmp_path / "out" / "rlc_sweep.csv")["gain_v(out)_at=1meg"]
+    np.testing.assert_allclose(
+        found[0], abs(circuit.ac("v(out)", [1e6])["v(out)"].values[0]), rtol=1e-9
+    )
+    assert found[1] < found[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -199,6 +220,23 @@ def test_sweep(run, tmp_path):
         (("mc", "rlc.cir", "--figure", "rms v(out)", "--low", "2", "--high", "1"), "below --high"),
         (("mc", "rlc.cir", "--figure", "rms v(out)", "--tolerance", "C1"), "C*=5%"),
         (("mc", "rlc.cir", "--figure", "rms v(out)", "--tolerance", "C*=5"), "write 5% or 0.05"),
+        (("mc", "rlc.cir", "--figure", "gain v(out)"), "at which frequency"),
+        (("mc", "rlc.cir", "--figure", "cutoff v(out)", "--dt", "1n"), "--dt: cutoff v(out) is"),
+        (("mc", "rlc.cir", "--figure", "rms v(out)", "--sweep", "lin 2 1 2"), "--sweep: rms"),
+        (("sweep", "rlc.cir", "--vary", "C1=1n", "--sweep", "lin 2 1k 2k"), "for a --figure"),
+        (
+            (
+                "sweep",
+                "rlc.cir",
+                "--vary",
+                "C1=1n",
+                "--figure",
+                "cutoff v(out)",
+                "--sweep",
+                "lin 2 1 2",
+            ),
+            "take further frequencies",
+        ),
         (("sweep", "rlc.cir", "--vary", "C9=1n"), "no value 'C9'"),
         (("sweep", "rlc.cir", "--vary", "C1"), "expected a name and values"),
         (("sweep", "rlc.cir", "--vary", "C1=1n:2n"), "first:last:number"),

@@ -14,8 +14,8 @@ from ._analysis import save_csv, si
 from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_circuit, is_first, join
 from ._main import app
-from ._options import Netlist, OptionalIntegrator, Out, StopTime, TimeStep, integrator, seconds
-from ._waveform_figures import HELP, parse_figure
+from ._named_figures import HELP, parse_figure
+from ._options import Netlist, OptionalIntegrator, Out, StopTime, Sweep, TimeStep
 
 _LEVEL = 0.95
 _SHOWN = 12
@@ -40,6 +40,7 @@ def mc(
     t_end: StopTime = None,
     dt: TimeStep = None,
     integrator_name: OptionalIntegrator = None,
+    sweep: Sweep = None,
     out: Out = "out",
     coordinator: Coordinator = None,
     hosts: Hosts = None,
@@ -55,6 +56,8 @@ def mc(
     Examples:
 
         physsim mc rlc_filter.cir --figure "crossing v(out) level=0.5" --high 27.5n
+
+        physsim mc rlc_filter.cir --figure "cutoff v(out)" --low 14meg --high 17meg
 
         physsim mc coupled_lc.cir --figure "frequency v(in)" --tolerance "C*=2%" --low 6meg
     """
@@ -77,9 +80,8 @@ def mc(
     found = circuits.monte_carlo(
         circuit, wanted.quantities, wanted.measure,
         samples=samples, seed=seed, tolerances=given, limits=limits,
-        t_end=seconds(t_end, "--t-end"), dt=seconds(dt, "--dt"),
-        solver=integrator(integrator_name),
         mesh=mesh, progress=True,
+        **wanted.options(circuit, sweep, t_end, dt, integrator_name),
     )  # fmt: skip
     console.print(circuit.netlist.title)
     # What is of all samples, every process has to ask for.

@@ -1,10 +1,8 @@
 """`physsim sweep`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import typer
 from matplotlib import colormaps
@@ -16,6 +14,7 @@ from ._analysis import VALUE_UNITS, quantities, save_csv, si, unit_of, value_uni
 from ._files import console, load_circuit, output_folder, save_figure
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_circuit, is_first, join
 from ._main import app
+from ._named_figures import HELP, parse_figure
 from ._options import (
     Measure,
     Netlist,
@@ -23,11 +22,11 @@ from ._options import (
     OptionalIntegrator,
     Out,
     StopTime,
+    Sweep,
     TimeStep,
     integrator,
     seconds,
 )
-from ._waveform_figures import HELP, parse_figure
 
 _LEGEND = 8
 
@@ -47,6 +46,7 @@ def sweep(
     t_end: StopTime = None,
     dt: TimeStep = None,
     integrator_name: OptionalIntegrator = None,
+    sweep: Sweep = None,
     out: Out = "out",
     coordinator: Coordinator = None,
     hosts: Hosts = None,
@@ -62,6 +62,8 @@ def sweep(
         physsim sweep coupled_lc.cir --vary L12=2u,4u,8u --node out
 
         physsim sweep coupled_lc.cir --vary L12=2u:8u:13 --figure "frequency v(in)"
+
+        physsim sweep rlc_filter.cir --vary C1=50p:300p:11 --figure "cutoff v(out)"
     """
     import circuits
 
@@ -72,41 +74,47 @@ def sweep(
     columns = dict(_column(circuit, text) for text in vary)
     wanted = None if figure is None else parse_figure(figure)
     names = quantities(circuit, node, wanted.quantities if wanted else measure)
-    if wanted and (node or measure):
-        raise ValueError("--figure names its own waveforms: leave --node and --measure out")
-    count = len(next(iter(columns.values())))
-    waves = circuits.sweep(
-        circuit, columns, names,
-        t_end=seconds(t_end, "--t-end"), dt=seconds(dt, "--dt"),
-        solver=integrator(integrator_name),
-        mesh=mesh, progress=True,
-    )  # fmt: skip
-    if not is_first():
-        return
-    console.print(circuit.netlist.title)
-    stem = f"{netlist.stem}_sweep"
+    many: dict[str, Any] = {"mesh": mesh, "progress": True}
+    stem = folder / f"{netlist.stem}_sweep"
     if wanted is None:
-        console.print(f"{count} runs of {waves.time.size} samples to t = {waves.time[-1]:.6g} s")
-        save_figure(_plot_waves(waves, columns), folder / f"{stem}.png")
-        table = {"time": waves.time.values}
-        for k in range(count):
-            at = " ".join(f"{name}={column[k]:.6g}" for name, column in columns.items())
-            table |= {f"{n} at {at}": waves[k, j].values for j, n in enumerate(names)}
-        save_csv(table, folder / f"{stem}.csv")
+        if sweep is not None:
+            raise ValueError("--sweep is for a --figure of the response, such as 'cutoff v(out)'")
+        many |= {"t_end": seconds(t_end, "--t-end"), "dt": seconds(dt, "--dt")}
+        waves = circuits.sweep(circuit, columns, names, solver=integrator(integrator_name), **many)
+        if is_first():
+            console.print(circuit.netlist.title)
+            _write_waves(waves, columns, stem)
         return
-    figures = _figures(wanted, waves)
+    if node or measure:
+        raise ValueError("--figure names what it is read off: leave --node and --measure out")
+    many |= wanted.options(circuit, sweep, t_end, dt, integrator_name)
+    figures = circuits.sweep_figure(circuit, columns, names, wanted.measure, **many)
+    if is_first():
+        console.print(circuit.netlist.title)
+        _write_figures(wanted, columns, figures, stem)
+
+
+def _write_waves(waves, columns, stem: Path) -> None:
+    names, count = waves.quantity.values, waves.sizes["point"]
+    console.print(f"{count} runs of {waves.time.size} samples to t = {waves.time[-1]:.6g} s")
+    save_figure(_plot_waves(waves, columns), stem.with_suffix(".png"))
+    table = {"time": waves.time.values}
+    for k in range(count):
+        at = " ".join(f"{name}={column[k]:.6g}" for name, column in columns.items())
+        table |= {f"{n} at {at}": waves[k, j].values for j, n in enumerate(names)}
+    save_csv(table, stem.with_suffix(".csv"))
+
+
+def _write_figures(wanted, columns, figures, stem: Path) -> None:
+    if not np.isfinite(figures).all():
+        k = int(np.argmax(~np.isfinite(figures)))
+        further = (
+            "take further frequencies (--sweep)" if wanted.of_response else "run longer (--t-end)"
+        )
+        raise ValueError(f"{wanted.text} does not occur in run {k + 1}: {further}")
     console.print(_table(wanted, columns, figures))
-    save_figure(_plot_figure(wanted, columns, figures), folder / f"{stem}.png")
-    save_csv({**columns, wanted.text: figures}, folder / f"{stem}.csv")
-
-
-def _figures(wanted, waves) -> np.ndarray:
-    t = jnp.asarray(waves.time.values)
-    found = np.asarray(jax.vmap(lambda x: wanted.measure(t, *x))(jnp.asarray(waves.values)))
-    if not np.isfinite(found).all():
-        k = int(np.argmax(~np.isfinite(found)))
-        raise ValueError(f"{wanted.text} does not occur in run {k + 1}: run longer (--t-end)")
-    return found
+    save_figure(_plot_figure(wanted, columns, figures), stem.with_suffix(".png"))
+    save_csv({**columns, wanted.text: figures}, stem.with_suffix(".csv"))
 
 
 def _column(circuit, text: str) -> tuple[str, list[float]]:
