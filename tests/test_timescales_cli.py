@@ -23,6 +23,8 @@ def test_a_netlist_gives_table_plot_figures_and_advice(run, tmp_path):
         "timescales", "rc.cir", "--measure", "v(out)", "--lag", "1.5m", "--dt", "50u"
     )
     assert code == 0 and "learns most" in out and "the lag that equals it" not in out
+    told = "volume: ln |det M| / lag; sigma 1/k: the largest over singular value number 2"
+    assert told in " ".join(out.split())
     figures = json.loads((tmp_path / "out" / "rc_timescales.json").read_text())
     assert (tmp_path / "out" / "rc_timescales.png").stat().st_size > 10_000
     # tau = R C of the large section, and a little more for the small one behind it.

@@ -212,7 +212,15 @@ def lag_table(report: Report) -> Table:
             for row, i in zip(report.sensitivity, report.sensitivity.argmax(axis=1), strict=True)
         ],
     }
-    table = Table(title=f"transport by lag, and what moves {report.target.read[0]} most")
+    last = min(TOP, report.result.singular.shape[-1])
+    caption = (
+        "M: the state's derivative by the state a lag before. gain: its largest singular value; "
+        f"volume: ln |det M| / lag; sigma 1/k: the largest over singular value number {last}; "
+        "directions: how many are of about the largest's size"
+    )
+    table = Table(
+        title=f"transport by lag, and what moves {report.target.read[0]} most", caption=caption
+    )
     for name in columns:
         table.add_column(name, justify="left" if name == "learns most" else "right")
     for row in zip(*columns.values(), strict=True):
