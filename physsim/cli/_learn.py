@@ -16,7 +16,7 @@ from ._files import console, output_folder, save_figure, save_json
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, is_first, join
 from ._main import app
 from ._options import Out, Overwrite, Repeats, Resume, TaskFile
-from ._record import read_by_method, save_record
+from ._record import save_record
 from ._schema import check_known
 from ._task import METHODS, Task, read_task
 
@@ -136,9 +136,8 @@ def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
 def _settings(trained) -> dict[str, Any]:
     """The task's tables, defaults filled in, and the seed of this training."""
     task = trained.task
-    tables = ("train", "spread", task.goal, "data", "run", "optimiser")
-    settings = {"seed": trained.seed} | {name: getattr(task, name) for name in tables}
-    return settings | {"gradient": read_by_method(task.gradient)}
+    tables = ("train", "spread", task.goal, "data", "run", "gradient", "optimiser")
+    return {"seed": trained.seed} | {name: getattr(task, name) for name in tables}
 
 
 def _told(figures: dict[str, Any]) -> list[str]:

@@ -65,15 +65,6 @@ def save_record(
     console.print(f"  record   {path}", highlight=False)
 
 
-def read_by_method(gradient: dict[str, Any]) -> dict[str, Any]:
-    """The keys of a [gradient] table that its method reads; an epsilon of 0 stands for its own."""
-    if gradient["method"] == "RHEL":
-        left_out = () if gradient["epsilon"] else ("epsilon",)
-    else:
-        left_out = ("epsilon", "echo")
-    return {key: value for key, value in gradient.items() if key not in left_out}
-
-
 def _flat(netlist) -> str:
     # A title may have what Unicode counts as ends of lines, and netlists do not.
     return replace(netlist, title=" ".join(netlist.title.split())).to_text()

@@ -121,12 +121,20 @@ def _repetition(groups: Sequence[Sequence[Run]], titles: Sequence[str]) -> Secti
         blocks += [Text(name, text) for name, text in inputs]
         seeds = ", ".join(str(run.record.settings.get("seed")) for run in group)
         settings = _flat(record.settings | ({"seed": seeds} if len(group) > 1 else {}))
-        blocks.append(Table("settings", ("setting", "value"), list(settings.items())))
+        rows = [row for row in settings.items() if row[0] not in _unread(settings)]
+        blocks.append(Table("settings", ("setting", "value"), rows))
     made = [run.record.versions | run.record.machine for group in groups for run in group]
     for table in [x for k, x in enumerate(made) if x not in made[:k]]:
         rows = [(str(name), str(value)) for name, value in table.items()]
         blocks.append(Table("versions and machine", ("", ""), rows))
     return Section("How to repeat it", blocks)
+
+
+def _unread(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """What a gradient's method does not read; an epsilon of 0 stands for its own."""
+    if settings.get("gradient.method") != "RHEL":
+        return ("gradient.epsilon", "gradient.echo")
+    return ("gradient.epsilon",) if settings.get("gradient.epsilon") == "0" else ()
 
 
 def _flat(table: Mapping[str, Any], head: str = "") -> dict[str, str]:

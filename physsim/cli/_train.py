@@ -16,7 +16,7 @@ from ._files import console, output_folder
 from ._launch import WAIT, Coordinator, Hosts, ProcessId, Wait, check_same, is_first, join
 from ._main import app
 from ._options import Out, Overwrite, Resume
-from ._record import read_by_method, save_record
+from ._record import save_record
 from ._train_config import METHODS, TrainConfig, read_config
 
 
@@ -137,8 +137,7 @@ def _train_one(
 def _write(plan: TrainConfig, result: dict[str, Any], splits, fit, folder: Path) -> None:
     path = folder / "result.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
-    settings = _settings(plan, result["seed"]) | {"gradient": read_by_method(plan.gradient)}
-    save_record(path, "train", [plan.path], settings)
+    save_record(path, "train", [plan.path], _settings(plan, result["seed"]))
     _draw(result, splits, fit, folder)
     console.print(
         f"  {result['metric']} {result[result['metric']]:.4f} on the test series after "
