@@ -264,8 +264,9 @@ class Circuit:
         """Complex amplitudes (V or A) of `outputs` over `frequency`, driven by all AC sources.
 
         `outputs` are such as `v(out)`, `v(a,b)` or `i(L1)`; none stand for all node voltages.
-        `frequencies` are in Hz, a `circuits.Ac`, or None for the `.ac` card. Nonlinear elements
-        are linearised about the operating point. An amplitude a stands for Re(a e^(2 pi i f t)).
+        `frequencies` are in Hz, a `circuits.Ac`, or None for the `.ac` card, without which they
+        are those of `circuits.natural_range`. Nonlinear elements are linearised about the
+        operating point. An amplitude a stands for Re(a e^(2 pi i f t)).
 
         Raises `NetlistError` where no source has an AC amplitude, at a resonance without loss
         (with its frequency), and as `op` does.
@@ -415,7 +416,8 @@ _MAX_IMPLICIT = 128
 def load(path: str | Path) -> Circuit:
     """Read a netlist file. Raises `NetlistError` (a `ValueError`) with file, line and column.
 
-    Warns (`NetlistWarning`) of nodes that only one terminal touches, such as a misspelt name.
+    Warns (`NetlistWarning`) of nodes that only one terminal touches, such as a misspelt name, of a
+    title that reads as a card, and of ohms such as `50M`, which are milliohms.
     """
     return _read(read_netlist(path))
 
