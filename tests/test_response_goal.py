@@ -1,5 +1,7 @@
 """Learning a frequency response: what a run says of it is what the AC analysis says."""
 
+import re
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -88,3 +90,33 @@ def test_a_pass_band_may_begin_at_zero_and_needs_its_range(tmp_path):
     (tmp_path / "task.toml").write_text(low_pass.replace('from = "1meg"\n', ""))
     with pytest.raises(ValueError, match="from is missing"):
         _goals._wanted(read_task(tmp_path / "task.toml"))
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_a_run_that_ends_before_the_ringing_does_is_told(tmp_path, short):
+    (tmp_path / "filter.cir").write_text(FILTER)
+    modes = circuits.load(tmp_path / "filter.cir").modes()
+    rate = modes.rates[modes.frequencies > 0].min()
+    needed = np.log(100) / rate
+    (tmp_path / "task.toml").write_text(
+        TASK.replace('t_end = "1u"', f't_end = "{needed * (0.5 if short else 1.05)}"')
+    )
+    trainer = TaskTrainer(read_task(tmp_path / "task.toml"))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        _goals.ResponseGoal(trainer.task, trainer.circuit, 0)
+    assert len(told) == short
+    if short:
+        said = str(told[0].message)
+        assert "time constant" in said and "10 % of it is left" in said
+        (t_end,) = re.findall(r"a t_end of ([0-9.]+) ns would do", said)
+        assert needed <= float(t_end) * 1e-9 < 1.1 * needed
+
+
+def test_the_ringing_of_a_lossless_circuit_is_not_told(tmp_path):
+    lossless = [x for x in FILTER.splitlines() if not x.startswith("R")]
+    lossless = "\n".join(lossless).replace("L1 a", "L1 in")
+    (tmp_path / "filter.cir").write_text(lossless + "\n")
+    (tmp_path / "task.toml").write_text(TASK)
+    trainer = TaskTrainer(read_task(tmp_path / "task.toml"))
+    _goals.ResponseGoal(trainer.task, trainer.circuit, 0)

@@ -16,6 +16,7 @@ from ._experiment import Experiment, make_experiment
 from ._files import load_circuit
 from ._options import seconds
 from ._response import response_cost, waves
+from ._ringing import warn_of_ringing
 from ._task import Task
 from ._waveform_file import read_waveform
 
@@ -96,6 +97,7 @@ class ResponseGoal(AbstractTaskGoal):
             _drive_spectrum(circuit, self.frequencies, times),
         )  # fmt: skip
         super().__init__(experiment, cost, targets)
+        warn_of_ringing(circuit, float(times[-1]), f"{task.path}: [response]")
 
     def figures(self, fit, before, after):
         """Shares of the response's power in the pass-band, and its largest dip there in dB.
