@@ -120,3 +120,29 @@ def test_the_ringing_of_a_lossless_circuit_is_not_told(tmp_path):
     (tmp_path / "task.toml").write_text(TASK)
     trainer = TaskTrainer(read_task(tmp_path / "task.toml"))
     _goals.ResponseGoal(trainer.task, trainer.circuit, 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('["1meg", "7meg"]', '["7meg", "1meg"]', "pass: the lower frequency comes first"),
+        ('["1meg", "7meg"]', '["19meg", "21meg"]',
+         "pass, 19 MHz to 21 MHz, is outside of from and to, 1 MHz to 12 MHz"),
+        ('["1meg", "7meg"]', '["2.1meg", "2.2meg"]', "points: none of 23 frequencies is in pass"),
+    ],
+)  # fmt: skip
+def test_a_band_that_is_none_is_told_by_its_key(tmp_path, old, new, said):
+    (tmp_path / "task.toml").write_text(TASK.replace(old, new))
+    (tmp_path / "filter.cir").write_text(FILTER)
+    with pytest.raises(ValueError, match=re.escape(f"[response] {said}")):
+        _goals._wanted(read_task(tmp_path / "task.toml"))
+
+
+@pytest.mark.parametrize("values", ["0,0,0", "1,-1,1"])
+def test_a_table_needs_magnitudes_above_zero(tmp_path, values):
+    rows = zip(("1e6", "5e6", "12e6"), values.split(","), strict=True)
+    (tmp_path / "wanted.csv").write_text("f,magnitude\n" + "".join(f"{f},{x}\n" for f, x in rows))
+    (tmp_path / "task.toml").write_text(TASK.replace('pass = ["1meg", "7meg"]', 'csv="wanted.csv"'))
+    (tmp_path / "filter.cir").write_text(FILTER)
+    with pytest.raises(ValueError, match="csv: some magnitude must be above zero, and none below"):
+        _goals._wanted(read_task(tmp_path / "task.toml"))

@@ -9,6 +9,7 @@ from scipy.interpolate import CubicSpline
 
 from circuits import Circuit
 
+from ._analysis import si
 from ._classes import accuracy, class_cost
 from ._curves import Axis, Curves, Trace
 from ._data import make_samples
@@ -252,14 +253,35 @@ def _wanted(task: Task) -> tuple[np.ndarray, np.ndarray]:
         if low < f[0] or high > f[-1]:
             raise ValueError(f"{path}: covers {f[0]:.6g} to {f[-1]:.6g} Hz only")
         wanted = np.interp(frequencies, f, values)
-    else:
-        band = [_hertz(x, f"{where}pass", least=0) for x in options["pass"]]
-        if len(band) != 2:
-            raise ValueError(f"{where}pass is a pair of frequencies, got {options['pass']}")
-        wanted = ((frequencies >= band[0]) & (frequencies <= band[1])).astype(float)
-    if not np.any(wanted > 0) or np.any(wanted < 0):
-        raise ValueError(f"{where}some magnitude must be above zero, and none below")
-    return frequencies, wanted
+        if not np.any(wanted > 0) or np.any(wanted < 0):
+            raise ValueError(f"{where}csv: some magnitude must be above zero, and none below")
+        return frequencies, wanted
+    return frequencies, _in_band(frequencies, options["pass"], where)
+
+
+def _in_band(frequencies: np.ndarray, given: list, where: str) -> np.ndarray:
+    """1 in the pass-band and 0 elsewhere. `ValueError` where no frequency is in it."""
+    band = [_hertz(x, f"{where}pass", least=0) for x in given]
+    if len(band) != 2:
+        raise ValueError(f"{where}pass is a pair of frequencies, got {given}")
+    if not band[0] < band[1]:
+        raise ValueError(f"{where}pass: the lower frequency comes first, got {given}")
+    low, high = frequencies[0], frequencies[-1]
+    if band[0] > high or band[1] < low:
+        raise ValueError(
+            f"{where}pass, {_range(*band)}, is outside of from and to, {_range(low, high)} "
+            "(mega is meg; M is milli)"
+        )
+    inside = (frequencies >= band[0]) & (frequencies <= band[1])
+    if not inside.any():
+        raise ValueError(
+            f"{where}points: none of {frequencies.size} frequencies is in pass; take more"
+        )
+    return inside.astype(float)
+
+
+def _range(low: float, high: float) -> str:
+    return f"{si(low, 'Hz')} to {si(high, 'Hz')}"
 
 
 def _hertz(value, what: str, least: float | None = None) -> float:
