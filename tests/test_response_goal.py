@@ -146,3 +146,12 @@ def test_a_table_needs_magnitudes_above_zero(tmp_path, values):
     (tmp_path / "filter.cir").write_text(FILTER)
     with pytest.raises(ValueError, match="csv: some magnitude must be above zero, and none below"):
         _goals._wanted(read_task(tmp_path / "task.toml"))
+
+
+def test_sources_without_signal_are_told(tmp_path):
+    silent = FILTER.replace("PULSE(0 1 1n 1n 1n 20n)", "DC 0")
+    (tmp_path / "filter.cir").write_text(silent)
+    (tmp_path / "task.toml").write_text(TASK)
+    trainer = TaskTrainer(read_task(tmp_path / "task.toml"))
+    with pytest.raises(ValueError, match=r"sources hold no spectrum.*write a short pulse.*PULSE"):
+        _goals.ResponseGoal(trainer.task, trainer.circuit, 0)

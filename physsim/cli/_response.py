@@ -61,8 +61,13 @@ def response_cost(
 ) -> learning.Outcome:
     """The cost of a run whose targets are `waves`.
 
-    Raises `ValueError` where the drive has next to nothing at some frequency.
+    Raises `ValueError` where the drive has next to nothing at some frequency, or no signal at all.
     """
+    if not drive.max() > 0:
+        raise ValueError(
+            "[response] the sources hold no spectrum, as they give no signal: write a short "
+            "pulse, such as PULSE(0 1 0 1n 1n 2n), in place of DC"
+        )
     if drive.min() < 1e-3 * drive.max():
         raise ValueError(
             "[response] the sources hold less than 1/1000 of their spectrum at "
