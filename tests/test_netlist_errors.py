@@ -260,6 +260,8 @@ REFUSED = [
     ("C1 a 0 1p\n.tran 1p", "3:9", ".tran tstep tstop"),
     ("C1 a 0 1p\n.tran 1p 1n uic 0", "3:17", "the end of the card"),
     ("C1 a 0 1p\n.tran 0 1n", "3:1", "the step (s)"),
+    ("C1 a 0 1p\n.tran 600n 1n", "3:1", "the step (6e-07 s) is longer than the run (1e-09 s)"),
+    ("C1 a 0 1p\n.tran 1 600n", "3:1", ".tran takes the step first, then the stop"),
     ("C1 a 0 1p\n.tran 1p 1n 2n", "3:1", "the start"),
     ("C1 a 0 1p\n.tran 1p 1n\n.tran 1p 1n", "4:1", "already a .tran on line 3"),
     ("C1 a 0 1p\n.ac foo 1 1 2", "3:5", "expected dec, oct or lin, found 'foo'"),

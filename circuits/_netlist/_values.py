@@ -56,6 +56,11 @@ def tran_fault(tran: Tran) -> str | None:
     ]
     if tran.max_step is not None:
         faults.append(positive_fault("the longest step (s)", tran.max_step))
+    if tran.step > tran.stop:
+        faults.append(
+            f"the step ({tran.step:g} s) is longer than the run ({tran.stop:g} s): .tran takes the "
+            "step first, then the stop time"
+        )
     if not 0 <= tran.start < tran.stop:
         faults.append(f"the start has to lie between 0 and the stop time, not at {tran.start:g} s")
     return next(filter(None, faults), None)
