@@ -230,7 +230,10 @@ REFUSED = [
     ),
     # cards of SPICE that have no place here
     ("D1 a 0 dmod", "2:1", "a diode has no Hamiltonian", "dissipates without a quadratic loss"),
-    *[(f"{x}1 a 0 b 0 x", "2:1", f"'{x}' are not supported", "no Hamiltonian") for x in "QMJZ"],
+    *[
+        (f"{x}1 a 0 b 0 x", "2:1", f"'{x}' are not", "no transistors here", "take ngspice")
+        for x in "QMJZ"
+    ],
     *[(f"{x}1 a 0 b 0 2", "2:1", f"'{x}' are not", "energy from nowhere", "(P)") for x in "EFGH"],
     *[(f"{x}1 a 0 b 0 z", "2:1", f"'{x}' are not", "a switch changes") for x in "SW"],
     *[(f"{x}1 a 0 b 0 z", "2:1", f"'{x}' are not", "a ladder of L and C") for x in "TUOY"],

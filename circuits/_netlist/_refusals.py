@@ -7,8 +7,8 @@ _CONTROLLED = (
     "gyrator or an ideal transformer (P) for linear coupling that keeps energy"
 )
 _TRANSISTOR = (
-    "a transistor has no Hamiltonian: it dissipates, and amplifies from a supply that is not "
-    "modelled; write its i(v) as B n+ n- i={...}"
+    "there are no transistors here, as one has no Hamiltonian: it dissipates, and amplifies from "
+    "a supply; take ngspice, or voltax for gradients"
 )
 _SWITCH = (
     "a switch changes the Hamiltonian while it runs; write a nonlinear resistor B n+ n- i={...}, "
