@@ -88,8 +88,8 @@ def check_echo(netlist: Netlist) -> None:
         if elements:
             names = listed([e.name for e in elements])
             raise NetlistError(
-                f"{netlist.file}: {names} {why}: the echo in ngspice is for lossless, "
-                "reciprocal circuits; train with ReversibleAdjoint() or BPTT()",
+                f"{names} {why}: the echo in ngspice is for lossless, reciprocal circuits; plain "
+                "`physsim check` compares the gradients of others",
                 elements[0].location,
             )
 

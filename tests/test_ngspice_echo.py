@@ -130,6 +130,15 @@ def test_every_rule_agrees_with_differences_of_runs_in_ngspice():
         assert abs(echo.gradient[name] / slope - 1) <= 2e-3, name
 
 
+def test_losses_are_told_once_with_their_place():
+    circuit = circuits.loads("t\nC1 a 0 1n ic=1\nL1 a 0 1u\nR1 a 0 1k\n")
+    with pytest.raises(circuits.NetlistError) as caught:
+        circuits.bench_recipe(circuit, "v(a)", stop=1e-7)
+    message = str(caught.value)
+    assert message.count(circuit.netlist.file) == 1 and ":4:1: R1 lose energy" in message
+    assert message.endswith("plain `physsim check` compares the gradients of others")
+
+
 @pytest.mark.parametrize(
     ("cards", "quantity", "message"),
     [
