@@ -32,13 +32,14 @@ class Checkpoint:
 
     `path` is written every `every` updates and at the end; the one before is kept beside it as
     `<path>.previous`. `belongs_to` names what the training is made of (say, hashes of files):
-    with `resume`, a checkpoint of anything else is refused.
+    with `resume`, a checkpoint of anything else is refused, and `advice` says what to do then.
     """
 
     path: Path
     every: int = 50
     resume: bool = False
     belongs_to: Mapping[str, str] = field(default_factory=dict)
+    advice: str = ""
 
     def __post_init__(self):
         if self.every < 1:
@@ -90,7 +91,9 @@ class Checkpoint:
         belongs_to, reasons = dict(self.belongs_to), []
         for path in found:
             try:
-                return _decode(path, like, belongs_to), "; ".join([*reasons, f"resumed {path}"])
+                return _decode(path, like, belongs_to, self.advice), "; ".join(
+                    [*reasons, f"resumed {path}"]
+                )
             except _Damaged as error:
                 reasons.append(str(error))
         raise CheckpointError("; ".join(reasons) + ": delete it to start anew")
@@ -109,9 +112,9 @@ def _encode(state, belongs_to) -> bytes:
     return head + body
 
 
-def _decode(path: Path, like, belongs_to: dict[str, str]):
+def _decode(path: Path, like, belongs_to: dict[str, str], advice: str):
     theirs, archive = _opened(path)
-    _check_owner(path, theirs, belongs_to)
+    _check_owner(path, theirs, belongs_to, advice)
     with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
         leaves = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
     return _fitted(path, leaves, like)
@@ -142,12 +145,12 @@ def _opened(path: Path) -> tuple[dict[str, str], bytes]:
     return json.loads(manifest)["belongs_to"], archive
 
 
-def _check_owner(path, theirs: dict[str, str], ours: dict[str, str]) -> None:
+def _check_owner(path, theirs: dict[str, str], ours: dict[str, str], advice: str) -> None:
     different = _different(theirs, ours)
     if different:
         raise CheckpointError(
             f"{path} belongs to another training: {', '.join(different)} changed since; restore "
-            "what it was, or start anew without resuming"
+            "what it was, or start anew without resuming" + (advice and f". {advice}")
         )
 
 

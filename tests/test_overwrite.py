@@ -48,6 +48,12 @@ def test_learn(run, tmp_path):
     code, _, err = run("learn", "task.toml")
     assert code == 2 and "task_checkpoint.bin is of another training (task changed" in err
     assert "--overwrite" in err and err.count("\n") == 1
+    write_task(tmp_path, few.replace("iterations = 2", "iterations = 3"))
+    code, _, err = run("learn", "task.toml", "--resume")
+    assert code == 2 and "another training: task changed since" in err
+    assert "iterations too" in err and "netlist = task_trained.cir" in err
+    assert (tmp_path / "out" / "task_trained.cir").exists() and err.count("\n") == 1
+    write_task(tmp_path, few.replace("0.02", "0.03"))
     assert result.read_text() == first
     assert run("learn", "task.toml", "--overwrite")[0] == 0
     assert result.read_text() != first

@@ -176,11 +176,20 @@ class TaskTrainer:
             self.task.optimiser["checkpoint_every"],
             run.resume,
             belongs_to(self.task, self.circuit, goal, run.seed),
+            _advice(run.path("_trained.cir")),
         )
         return {
             "checkpoint": checkpoint.claim(run.overwrite),
             "metrics": learning.MetricsFile(run.path("_metrics.jsonl"), describe),
         }
+
+
+def _advice(learned: Path) -> str:
+    """What to do where a checkpoint is of another training; `learned` may be its netlist."""
+    counts = "Every key of a task counts, iterations too"
+    if not learned.exists():
+        return counts
+    return f"{counts}; a new training may start from what was learned: netlist = {learned.name}"
 
 
 def _check_losses(task: Task, circuit: Circuit) -> None:
