@@ -48,6 +48,14 @@ def test_formulas_are_mathml_with_the_names_as_text(page):
     assert {"math", "mfrac", "msubsup"} <= inside
 
 
+def test_the_folders_of_a_page_are_made(simulated, tmp_path, capsys):
+    place = tmp_path / "x" / "y" / "z.html"
+    assert physsim("report", simulated, "--output", place) == 0
+    assert Page(place).texts["title"] == ["Simulation, tank.cir"]
+    assert physsim("report", simulated, "--output", place.parent) == 2
+    assert f"{place.parent} is a folder" in capsys.readouterr().err
+
+
 def test_the_page_loads_nothing_and_runs_only_its_own_scripts(page):
     for tag, attrs in page.tags:
         for name in READ:

@@ -32,7 +32,10 @@ def report(
         physsim report tanks
     """
     path = run / "report.html" if output is None else output
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; --output names the page, such as {path}/report.html")
     page = make_page(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8", newline="\n")
     console.print(f"  report   {path} ({len(page) / 1e6:.1f} MB)", highlight=False)
 
