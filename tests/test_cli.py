@@ -77,7 +77,9 @@ def write_task(folder, task=TASK):
 def test_learn_recovers_a_value_from_a_waveform(run, tmp_path):
     write_task(tmp_path)
     code, out, _ = run("learn", "task.toml")
-    assert code == 0 and "C1.C" in out
+    assert code == 0
+    (row,) = (line for line in out.splitlines() if "C1.C" in line)
+    assert [cell.strip()[-3:] for cell in row.split("│")[2:4]] == [" nF", " nF"]
     figures = json.loads((tmp_path / "out" / "task_learned.json").read_text())
     np.testing.assert_allclose(figures["values_after"]["C1.C"], 1.1e-9, rtol=1e-2)
     learned = circuits.load(tmp_path / "out" / "task_trained.cir")

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from ._analysis import si, value_unit
 from ._bundled import find_input
 from ._curves import save_curves
 from ._files import console, output_folder, save_figure, save_json
@@ -156,7 +157,8 @@ def _print_values(before: dict[str, float], after: dict[str, float]) -> None:
     changed = {name: value for name, value in after.items() if value != before[name]}
     for name, value in list(changed.items())[:_SHOWN]:
         change = f"{value / before[name] - 1:+.2%}" if before[name] else ""
-        table.add_row(name, f"{before[name]:.6g}", f"{value:.6g}", change)
+        cells = (si(x, value_unit(name), 6) for x in (before[name], value))
+        table.add_row(name, *cells, change)
     if len(changed) > _SHOWN:
         table.caption = f"and {len(changed) - _SHOWN} more"
     console.print(table)
