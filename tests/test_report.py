@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from physsim.cli import _check
 from physsim.cli._mathml import equation
+from physsim.cli._report_seeds import summary
 from physsim.cli._thin import thin
 
 from .command import physsim
@@ -46,6 +47,20 @@ def test_formulas_are_mathml_with_the_names_as_text(page):
     assert len(page.texts["math"]) > 8
     inside = {tag for tag in MATHML if tag in page.texts}
     assert {"math", "mfrac", "msubsup"} <= inside
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        ("ripple_db_before", "ripple before, dB"),
+        ("peak_memory_mb", "peak memory, MiB"),
+        ("loss_best", "loss best"),
+        ("seconds", "seconds"),
+    ],
+)
+def test_figures_are_told_in_words_and_units(figure, words):
+    told = summary([""], [{figure: 1.5}])
+    assert [name for name, _ in told.rows] == [words]
 
 
 def test_the_folders_of_a_page_are_made(simulated, tmp_path, capsys):

@@ -69,6 +69,16 @@ def value_unit(name: str) -> str:
     return VALUE_UNITS.get(name.rpartition(".")[2], "")
 
 
+_ENDINGS = {"db": "dB", "mb": "MiB"}
+
+
+def words_of(figure: str) -> str:
+    """The name of a figure, with its unit behind: `ripple_db_after` is ripple after, dB."""
+    parts = figure.split("_")
+    words = " ".join(part for part in parts if part not in _ENDINGS)
+    return ", ".join([words, *(_ENDINGS[part] for part in parts if part in _ENDINGS)])
+
+
 def frequencies(circuit, sweep: str | None):
     """A `circuits.Ac`: of `--sweep`, of the `.ac` card, or around the natural frequencies."""
     import circuits

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from ._analysis import si, value_unit
+from ._analysis import si, value_unit, words_of
 from ._bundled import find_input
 from ._curves import save_curves
 from ._files import console, output_folder, save_figure, save_json
@@ -117,7 +117,7 @@ def write_results(trained, folder: Path, stem: str) -> dict[str, Any]:
     if fit.converged:
         console.print("  converged: the last line searches found nothing lower")
     for name in _told(figures):
-        console.print(f"  {name.replace('_', ' ')}: {figures[name]:.4g}")
+        console.print(f"  {words_of(name)}: {figures[name]:.4g}")
     path = folder / f"{stem}_learned.json"
     save_json(figures, path)
     np.savetxt(folder / f"{stem}_loss.csv", fit.losses, header="loss", comments="")
@@ -174,7 +174,7 @@ def write_summary(results: list[dict[str, Any]], path: Path, title: str) -> None
         values = np.array([figures[name] for figures in results], float)
         spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
         summary[name] = {"mean": float(values.mean()), "sd": spread, "all": values.tolist()}
-        table.add_row(name, f"{values.mean():.4g}", f"{spread:.2g}",
+        table.add_row(words_of(name), f"{values.mean():.4g}", f"{spread:.2g}",
                       f"{values.min():.4g} .. {values.max():.4g}")  # fmt: skip
     console.print(table)
     path.write_text(json.dumps(summary, indent=2) + "\n")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ._analysis import words_of
 from ._curves import Trace
 from ._page import KeyFigures, Table, number
 from ._run import Run, is_number
@@ -36,11 +37,11 @@ def summary(
 ) -> KeyFigures | Table:
     """Figures of one run; of several a row a figure, with mean and standard deviation."""
     if len(names) == 1:
-        return KeyFigures([(name.replace("_", " "), number(x)) for name, x in figures[0].items()])
+        return KeyFigures([(words_of(name), number(x)) for name, x in figures[0].items()])
     rows = []
     for figure in figures[0]:
         values = [table[figure] for table in figures if figure in table]
         spread = (float(np.mean(values)), float(np.std(values, ddof=1)))
         cells = [number(table.get(figure)) for table in figures]
-        rows.append((figure.replace("_", " "), *map(number, spread), *cells))
+        rows.append((words_of(figure), *map(number, spread), *cells))
     return Table(f"{len(names)} runs", ("figure", "mean", "sd", *names), rows)
