@@ -2,7 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
+
+from physsim.cli._curves import Axis, Curves, Trace
+from physsim.cli._page import Plot, Section, render
+from physsim.cli._task import METHODS
 
 from .chromium import browser
 from .report_runs import simulated
@@ -21,7 +26,7 @@ def visit(chromium, simulated):
     """Opens the page; afterwards nothing may have failed."""
     problems, contexts = [], []
 
-    def call(width=1280, **options):
+    def call(width=1280, place=simulated / "report.html", **options):
         contexts.append(
             chromium.new_context(viewport={"width": width, "height": 900}, offline=True, **options)
         )
@@ -32,7 +37,7 @@ def visit(chromium, simulated):
         page.on("requestfailed", lambda request: problems.append(request.url))
         page.on("dialog", lambda dialog: problems.append(dialog.message))
         page.on("request", lambda r: problems.append(r.url) if r.url.startswith("http") else None)
-        page.goto((simulated / "report.html").as_uri())
+        page.goto(place.as_uri())
         page.wait_for_function("document.querySelectorAll('.axes .xtick').length > 10")
         return page
 
@@ -114,6 +119,42 @@ def test_curves_are_hidden_and_shown(visit):
             "n => document.querySelector('.axes').querySelectorAll('.js-line').length === n",
             arg=1 + shown,
         )
+
+
+def test_a_hint_says_what_a_click_on_a_name_does(visit):
+    page = visit()
+    traces = page.locator(".traces")
+    several = [k for k in range(traces.count()) if traces.nth(k).locator("button").count() > 1]
+    hints = page.locator(".traces .hint")
+    assert 0 < hints.count() == len(several) < traces.count()
+    assert hints.first.inner_text() == "a click on a name shows or hides its curve"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_words_in_tiles_are_not_broken(visit, width):
+    page = visit(width)
+    tile = page.locator(".figures dd").first
+    line = tile.evaluate("(x) => { x.textContent = 'x'; return x.offsetHeight; }")
+    for method in METHODS:
+        code = "(x, text) => { x.textContent = text; return x.offsetHeight; }"
+        assert tile.evaluate(code, method) == line, method
+
+
+def test_the_legend_of_a_broad_curve_looks_like_it(visit, tmp_path):
+    x = np.arange(9.0)
+    traces = (Trace("target", x, x, "broad"), Trace("after", x, 2 * x, shown=False))
+    plot = Plot(Curves("learned", Axis("time", "s"), Axis("voltage", "V"), traces))
+    place = tmp_path / "page.html"
+    place.write_text(render("a page", [], [Section("Training", [plot] * 3)]), encoding="utf-8")
+    page = visit(place=place)
+    style = "getComputedStyle(x, '::before')"
+    look = f"(x) => [{style}.borderTopWidth, {style}.opacity]"
+    names = page.locator(".traces").first.get_by_role("button")
+    assert names.nth(0).evaluate(look) == ["5px", "0.35"]
+    assert names.nth(1).evaluate(look) == ["3px", "0.3"]
+    names.nth(1).click()
+    assert names.nth(1).evaluate(look) == ["3px", "1"]
+    assert page.locator(".hint").first.inner_text().endswith("some start hidden")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

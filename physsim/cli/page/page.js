@@ -144,9 +144,20 @@
       const made = button(place, trace.name, () => show(plot, (on, j) => (j === k ? !on : on)), "Show or hide");
       made.style.setProperty("--colour", `var(--c${(trace.colour ?? k) % COLOURS})`);
       made.style.setProperty("--dash", SWATCHES[trace.look] ?? dashOf(trace, k, BORDERS));
+      const { width, opacity } = LOOKS[trace.look];
+      if (width > 3) made.style.setProperty("--thick", `${width}px`);
+      if (opacity) made.style.setProperty("--strength", opacity);
       made.setAttribute("aria-pressed", plot.on[k]);
       return made;
     });
+    if (plot.traces.length > 1) hint(place, plot.on.includes(false));
+  }
+
+  function hint(place, someHidden) {
+    const made = document.createElement("span");
+    made.className = "hint";
+    made.textContent = `a click on a name shows or hides its curve${someHidden ? "; some start hidden" : ""}`;
+    place.append(made);
   }
 
   function show(plot, chosen) {
