@@ -113,6 +113,17 @@ def test_a_run_that_ends_before_the_ringing_does_is_told(tmp_path, short):
         assert needed <= float(t_end) * 1e-9 < 1.1 * needed
 
 
+def test_a_circuit_without_a_state_of_rest_is_trained_all_the_same(tmp_path):
+    # A bias above the critical current: the phase runs.
+    netlist = FILTER.replace("R2 out 0 200", "R2 out 0 200\nB1 out 0 icrit=1u\nI2 0 out 3u")
+    (tmp_path / "filter.cir").write_text(netlist)
+    with pytest.raises(ValueError, match="no operating point"):
+        circuits.load(tmp_path / "filter.cir").modes()
+    (tmp_path / "task.toml").write_text(TASK.replace('t_end = "1u"', 't_end = "2u"'))
+    trainer = TaskTrainer(read_task(tmp_path / "task.toml"))
+    _goals.ResponseGoal(trainer.task, trainer.circuit, 0)
+
+
 def test_the_ringing_of_a_lossless_circuit_is_not_told(tmp_path):
     lossless = [x for x in FILTER.splitlines() if not x.startswith("R")]
     lossless = "\n".join(lossless).replace("L1 a", "L1 in")

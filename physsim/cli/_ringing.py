@@ -9,18 +9,19 @@ from ._analysis import si
 
 _LEFT = 0.01
 # Modes are found densely, in a time that grows with the cube of the coordinates.
-_MOST_COORDINATES = 1000
+_MOST_COORDINATES = 300
 
 
 def warn_of_ringing(circuit: Circuit, t_end: float, where: str) -> None:
     """A warning where an oscillation that decays has more than 1 % of its amplitude at `t_end` (s).
 
-    Nothing is told of lossless circuits, whose ringing never ends, and above 1000 coordinates.
+    Nothing is told of lossless circuits, whose ringing never ends, and above 300 coordinates.
     """
     H = circuit.hamiltonian
     if H.is_lossless or len(H.coordinates) > _MOST_COORDINATES:
         return
-    modes = circuit.modes()
+    # About the start, so that a nonlinear circuit needs no state of rest.
+    modes = circuit.modes(circuit.y0)
     decaying = (modes.frequencies > 0) & (modes.rates > 0)
     if not decaying.any():
         return
