@@ -67,6 +67,7 @@ from ._ngspice import NgspiceError as NgspiceError
 from ._ngspice import run_ngspice as run_ngspice
 from ._number import parse_number as parse_number
 from ._operating_point import OperatingPoint as OperatingPoint
+from ._plan import check_memory as check_memory
 from ._port_hamiltonian import PortHamiltonian as PortHamiltonian
 from ._quantities import Scales as Scales
 from ._raw import write_raw as write_raw

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -13,6 +14,8 @@ _MAX_SAVES = 50_000_000
 _MAX_STEPS = 1_000_000_000_000
 _FINEST = 1_000_000
 _LONGEST_DETOUR = 4.0
+# The run itself, its waveforms in SI, and what is made of them.
+_COPIES = 4
 
 
 class StepPlan(NamedTuple):
@@ -89,6 +92,21 @@ def _count(number: float, limit: int, what: str) -> int:
             "take longer steps or keep fewer of them, save_every=... (--save-every)"
         )
     return max(1, math.ceil(number - 1e-9))
+
+
+def check_memory(samples: int, numbers: int) -> None:
+    """Refuse a run whose samples, of so many numbers each, would not fit into the machine.
+
+    Raises `ValueError` before hours of work, or the system, end it.
+    """
+    needed = 8 * samples * numbers * _COPIES
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise ValueError(
+            f"{samples:.3g} samples take about {needed / 2**30:.3g} GiB, more than the "
+            f"{memory / 2**30:.3g} GiB of this machine: stop earlier (are the units right?), take "
+            "longer steps or keep fewer of them, save_every=... (--save-every)"
+        )
 
 
 def seconds(time: float | str, name: str) -> float:

@@ -16,6 +16,8 @@ Grid = Float[Array, " f"]
 Size = Callable[[Float[Array, ""]], Float[Array, ""]]
 
 _HALVINGS = 45
+# A response that changes by more than this power of the frequency goes on beyond the grid.
+_FLAT = 0.01
 _GOLDEN = 0.3819660112501051
 
 
@@ -25,12 +27,17 @@ def gain(f: Grid, size: Size, at: float) -> Float[Array, ""]:
 
 
 def peak_gain(f: Grid, size: Size) -> Float[Array, ""]:
-    """The largest magnitude."""
-    return size(peak_frequency(f, size))
+    """The largest magnitude; infinite where it is beyond the grid."""
+    at = peak_frequency(f, size)
+    return jnp.where(jnp.isfinite(at), size(jnp.where(jnp.isfinite(at), at, f[0])), jnp.inf)
 
 
 def peak_frequency(f: Grid, size: Size) -> Float[Array, ""]:
-    """Where the magnitude is largest, in Hz; an end of the grid where it is largest there."""
+    """Where the magnitude is largest, in Hz.
+
+    An end of the grid where the response is largest and flat there; infinite where it still rises
+    beyond the grid.
+    """
     level = _logarithmic(size)
     sizes = jax.lax.map(size, f)
     k = jnp.argmax(sizes)
@@ -41,7 +48,8 @@ def peak_frequency(f: Grid, size: Size) -> Float[Array, ""]:
     slope = jax.grad(level)
     # The summit's own derivative, by Newton's step from it.
     moved = top - slope(top) / stop_gradient(jnp.where(inside, jax.grad(slope)(top), -1.0))
-    return jnp.exp(jnp.where(inside, moved, x[k]))
+    exists = inside | (jnp.abs(slope(x[k])) < _FLAT)
+    return jnp.where(exists, jnp.exp(jnp.where(inside, moved, x[k])), jnp.inf)
 
 
 def cutoff(f: Grid, size: Size) -> Float[Array, ""]:
@@ -50,15 +58,21 @@ def cutoff(f: Grid, size: Size) -> Float[Array, ""]:
 
 
 def bandwidth(f: Grid, size: Size) -> Float[Array, ""]:
-    """Between the -3 dB points about the peak, in Hz; from 0 where there is none below it."""
+    """Between the -3 dB points about the peak, in Hz; infinite where one is beyond the grid.
+
+    From 0 where there is none below the peak and the response is flat where the grid begins.
+    """
     low = _edge(f, size, upper=False)
-    return cutoff(f, size) - jnp.where(jnp.isfinite(low), low, 0.0)
+    steep = jnp.abs(jax.grad(_logarithmic(size))(jnp.log(f[0]))) > _FLAT
+    start = jnp.where(jnp.isfinite(low), low, jnp.where(steep, -jnp.inf, 0.0))
+    return cutoff(f, size) - start
 
 
 def _edge(f: Grid, size: Size, *, upper: bool) -> Float[Array, ""]:
     """The first crossing on one side of the peak."""
     level, sizes, x = _logarithmic(size), jax.lax.map(size, f), jnp.log(f)
-    at = peak_frequency(f, size)
+    peak = peak_frequency(f, size)
+    at = jnp.where(jnp.isfinite(peak), peak, f[0])
     wanted = jnp.log(size(at)) - jnp.log(2.0) / 2
     low = jnp.log(sizes) < wanted
     place = jnp.arange(f.size)
@@ -71,7 +85,7 @@ def _edge(f: Grid, size: Size, *, upper: bool) -> Float[Array, ""]:
         k = jnp.max(jnp.where(found, place, 0))
         inner = jnp.minimum(x[jnp.minimum(k + 1, f.size - 1)], jnp.log(at))
     root = stop_gradient(_root(lambda x: level(x) - wanted, inner, x[k]))
-    exists = jnp.any(found)
+    exists = jnp.any(found) & jnp.isfinite(peak)
     slope = stop_gradient(jnp.where(exists, jax.grad(level)(root), 1.0))
     return jnp.where(exists, jnp.exp(root - (level(root) - wanted) / slope), jnp.inf)
 

@@ -104,7 +104,9 @@ def _table(circuit, values):
     known = list(circuit.values())
     lengths = {len(column) for column in values.values()}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError("the lists of values must have one length, at least 1")
+        raise ValueError(
+            "lists of values change together, value by value: they must have one length, at least 1"
+        )
     table = np.tile(flatten(circuit), (lengths.pop(), 1))
     for name, column in values.items():
         if name not in known:

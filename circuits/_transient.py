@@ -9,7 +9,7 @@ import jax
 
 from physsim import AbstractSolver, expected_step_error, integrate, step_error
 
-from ._plan import StepPlan, make_plan
+from ._plan import StepPlan, check_memory, make_plan
 from ._result import Result
 from ._sources import shortest_time
 from ._waveforms import PWL, Pulse
@@ -83,8 +83,11 @@ class Transient:
             )
 
     def _plan(self, dt: float, *, every_step: bool = False) -> StepPlan:
-        tran = self.circuit.netlist.tran
-        return make_plan(tran, self.stop, dt, self.save_every, every_step=every_step)
+        circuit = self.circuit
+        tran, numbers = circuit.netlist.tran, 1 + 2 * len(circuit.hamiltonian.coordinates)
+        plan = make_plan(tran, self.stop, dt, self.save_every, every_step=every_step)
+        check_memory(plan.num_steps // plan.save_every, numbers)
+        return plan
 
     def _aligned(self, dt: float) -> float:
         """`dt`, shortened so that corners of waveforms fall between steps."""

@@ -60,13 +60,15 @@ def smooth(
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
     """A curve through the samples of a waveform: steps may be as few as eight a period.
 
-    A spline would swing over where there are `corners`, so these get Akima's curve. Very few
-    samples, and so many that lines do, are returned as they are.
+    A spline would swing over where there are `corners`, so these get Akima's curve, in the form
+    that stays level between equal samples. Very few samples, and so many that lines do, are
+    returned as they are.
     """
     if not 4 <= len(t) <= _FEW_SAMPLES:
         return t, x
     fine = np.linspace(t[0], t[-1], _REFINE * (len(t) - 1) + 1)
-    return fine, (Akima1DInterpolator if corners else CubicSpline)(t, x)(fine)
+    curve = Akima1DInterpolator(t, x, method="makima") if corners else CubicSpline(t, x)
+    return fine, curve(fine)
 
 
 def _per_sample(solution):

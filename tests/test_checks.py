@@ -123,3 +123,15 @@ def test_descriptions():
     mixed = physsim.symbolic(Q * P, q=[Q], p=[P])
     assert "mixes q and p" in mixed.describe()
     assert [str(e.rhs) for e in mixed.equations()] == ["q", "-p"]
+
+
+def test_a_run_that_does_not_fit_into_memory_is_refused(monkeypatch):
+    tank = circuits.loads("a tank\nL1 out 0 1u\nC1 out 0 1n ic=1\n")
+    assert tank.simulate("1u", "1n").t.size == 1001
+    # 1001 samples of a time, a flux and a charge, four times over, in as many bytes but one.
+    monkeypatch.setattr(
+        "circuits._plan.os.sysconf", lambda name: {"SC_PAGE_SIZE": 1}.get(name, 95_999)
+    )
+    with pytest.raises(ValueError, match=r"more than the .* of this machine: stop earlier"):
+        tank.simulate("1u", "1n")
+    assert tank.simulate("1u", "1n", save_every=2).t.size == 501

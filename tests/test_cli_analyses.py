@@ -30,6 +30,12 @@ L1 out 0 1u
 .tran 2n 300n
 .tolerance C*=5%
 """
+RESONATOR = """of quality 31.6 at 5.033 MHz
+I1 0 out AC 1m
+R1 out 0 1k
+C1 out 0 1n
+L1 out 0 1u
+"""
 
 
 @pytest.fixture
@@ -38,6 +44,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rlc.cir").write_text(RLC)
     (tmp_path / "tank.cir").write_text(TANK)
+    (tmp_path / "resonator.cir").write_text(RESONATOR)
 
     def call(*arguments, fails=None):
         register()
@@ -150,6 +157,20 @@ def test_noise(run, tmp_path):
     assert (tmp_path / "out" / "rlc_noise.png").stat().st_size > 10_000
 
 
+def test_a_peak_beyond_the_sweep_is_told(run):
+    beyond = run("ac", "rlc.cir", "--node", "out", "--sweep", "dec 5 100meg 1g")
+    assert "none: the peak is beyond the sweep" in beyond
+    cut = run("ac", "resonator.cir", "--sweep", "lin 50 5meg 6meg")
+    assert "below 5 MHz to 5.11" in cut
+
+
+def test_samples_that_derivatives_do_not_predict(run):
+    """At a resonance the gain bends: its derivative by C1 is next to nothing."""
+    words = ("mc", "resonator.cir", "--figure", "gain v(out) at=5.033meg", "--samples", "60")
+    assert "go by the samples" in run(*words, "--tolerance", "C1=10%")
+    assert "go by the samples" not in run(*words, "--tolerance", "R1=1%")
+
+
 def test_mc(run, tmp_path):
     """The third quarter of a period, which goes as the square root of C1."""
     run("mc", "tank.cir", "--figure", "crossing v(out)", "--samples", "60", "--high", "150n")
@@ -215,7 +236,7 @@ def test_mc_and_sweep_of_a_response(run, tmp_path):
         (("noise", "rlc.cir", "--temp", "-1"), "below 0 K"),
         (("noise", "coupled_lc.cir", "--sweep", "lin 2 1k 2k"), "no resistor"),
         (("mc", "rlc.cir", "--figure", "loudness v(out)"), "expected one of rms"),
-        (("mc", "rlc.cir", "--figure", "delay v(out)"), "read off 2"),
+        (("mc", "rlc.cir", "--figure", "delay v(out)"), "read off two curves"),
         (("mc", "rlc.cir", "--figure", "rms v(out) level=1"), "no option 'level'"),
         (("mc", "rlc.cir", "--figure", "rms v(out)", "--low", "2", "--high", "1"), "below --high"),
         (("mc", "rlc.cir", "--figure", "rms v(out)", "--tolerance", "C1"), "C*=5%"),
@@ -237,6 +258,10 @@ def test_mc_and_sweep_of_a_response(run, tmp_path):
             ),
             "take further frequencies",
         ),
+        (("mc", "rlc.cir", "--figure", "cutoff v(out)", "--low", "9.7M"), "write meg for mega"),
+        (("ac", "rlc.cir", "--port", "out", "--node", "out"), "leave --node, --measure"),
+        (("check", "rlc.cir", "--echo", "--ngspice"), "--echo and --causes"),
+        (("check", "rlc.cir", "--t-end", "10k"), "are the units right"),
         (("sweep", "rlc.cir", "--vary", "C9=1n"), "no value 'C9'"),
         (("sweep", "rlc.cir", "--vary", "C1"), "expected a name and values"),
         (("sweep", "rlc.cir", "--vary", "C1=1n:2n"), "first:last:number"),

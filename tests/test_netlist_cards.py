@@ -245,5 +245,13 @@ def test_a_resistor_of_capital_m_is_warned_of(value):
     assert netlist.elements[1] == Resistor("R1", ("a", "0"), float(value.split("M")[0]) * 1e-3)
 
 
+@pytest.mark.parametrize(
+    "card", ["V2 a 0 SIN(0 1 10M)", ".ac dec 10 1m 10M", "I1 a 0 SIN(0 1 10MHz)"]
+)
+def test_a_frequency_of_capital_m_is_warned_of(card):
+    with pytest.warns(NetlistWarning, match=r"deck.cir:3:\d+: '10M(Hz)?' is in millihertz.* meg "):
+        parse_netlist(f"t\nC1 a 0 1n\n{card}\nV1 a 0 AC 1", "deck.cir")
+
+
 def test_other_milli_and_mega_are_not_warned_of():
     parse_netlist("t\nL1 a 0 1M\nC1 a 0 1M\nV1 a 0 SIN(0 1M 1MEG)\nR1 a 0 50m\nR2 a 0 50MEG")

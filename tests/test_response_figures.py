@@ -116,6 +116,19 @@ def test_no_edge_on_the_grid_is_infinite_and_is_refused_in_samples():
 
 
 @pytest.mark.parametrize(
+    ("deck", "start", "measure"),
+    [(FILTER, 20e6, circuits.cutoff), (FILTER, 20e6, circuits.peak_gain),
+     (TANKS, 9.9e6, circuits.bandwidth), (TANKS, 12e6, circuits.peak_frequency)],
+)  # fmt: skip
+def test_what_begins_below_the_grid_is_not_found(deck, start, measure):
+    found = circuits.sweep_figure(
+        circuits.loads(deck), {"C1.C": [150e-12]}, "v(out)", measure,
+        frequencies=circuits.Ac("dec", 20, start, 1e9),
+    )  # fmt: skip
+    assert np.isinf(found).all()
+
+
+@pytest.mark.parametrize(
     ("deck", "options", "message"),
     [
         (RC.format(r="1k"), {"t_end": "1u"}, "no t_end"),

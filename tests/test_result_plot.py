@@ -1,8 +1,10 @@
 """The plot of a circuit's run: its title, and which nodes it shows."""
 
+import numpy as np
 import pytest
 
 import circuits
+from physsim.plotting import smooth
 
 CELLS = "{title}\n.subckt cell a b\nL1 a m 1u\nC1 m 0 1n\nL2 m b 1u\n.ends\nC0 n0 0 1n ic=1\n"
 
@@ -38,3 +40,12 @@ def test_where_all_nodes_are_inside():
 )
 def test_the_title_is_the_netlists(title, printed):
     assert figure_of(1, title).get_suptitle() == printed
+
+
+def test_curves_of_driven_circuits_stay_within_level_samples():
+    """An ideal source of steps, a sample every nanosecond: no swing beyond its levels."""
+    t = np.arange(40) * 1e-9
+    wave = np.interp(t, [10e-9, 12e-9, 25e-9, 27e-9], [0.0, 2.0, 2.0, 0.0])
+    fine, curve = smooth(t, wave, corners=True)
+    assert len(fine) > 5 * len(t)
+    assert curve.min() >= -1e-12 and curve.max() <= 2 + 1e-12

@@ -8,6 +8,7 @@ from .._errors import Location
 from ._expression import value_of
 from ._kinds import Line
 from ._lines import Card, Fault, faults_of
+from ._milli import warn_of_milli
 from ._scope import Scope
 from ._syntax import Node, named, offset_of
 from ._tran import Ac, Tran
@@ -55,6 +56,8 @@ def ac(line: Line | None, names: Mapping[str, float]) -> Ac | None:
         count = value_of(points, names, "")
         if not count.is_integer():
             raise Fault(f"the number of points has to be whole, not {count:g}", offset_of(points))
+        for node in (start, stop):
+            warn_of_milli(node, line.card, "hertz")
         ends = (value_of(node, names, "Hz") for node in (start, stop))
         return Ac(str(spacing), int(count), *ends, location=line.card.locate(0))
 

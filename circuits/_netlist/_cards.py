@@ -4,8 +4,6 @@ Each reader takes the card, its parts as the grammar gives them, and the values 
 parameters in scope; it raises `Fault` at the part to blame.
 """
 
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 
 from lark import Token, Tree
@@ -20,17 +18,15 @@ from .._elements import (
     Transformer,
     VoltageSource,
 )
-from .._errors import NetlistError, NetlistWarning
 from ._expression import value_of
 from ._lines import Card, Fault
+from ._milli import warn_of_milli
 from ._settings import refuse_others, settings
-from ._sources import source
+from ._sources import sine_frequencies, source
 from ._syntax import Node, offset_of, written
 from ._words import quote
 
 Names = Mapping[str, float]
-
-_CAPITAL_MILLI = re.compile(r"[\d.]M((?i:ohm)|Ω)?$")
 
 
 def capacitor(card: Card, parts: Sequence[Node], names: Names) -> Capacitor:
@@ -55,13 +51,14 @@ def resistor(card: Card, parts: Sequence[Node], names: Names) -> Resistor:
         raise Fault(
             "a resistor has no state that could start somewhere: remove ic=", offset_of(ic[0])
         )
-    _warn_of_milli(value, card)
+    warn_of_milli(value, card, "ohm")
     return Resistor(name, nodes, value_of(value, names, "Ohm"), card.locate(0))
 
 
 def current_source(card: Card, parts: Sequence[Node], names: Names) -> CurrentSource:
     """``Iname n+ n- waveform [AC magnitude [phase]]``."""
     name, nodes, rest = ends(card, parts)
+    _warn_of_frequency(rest, card)
     waveform, ac = source(rest, names, "A")
     return CurrentSource(name, nodes, waveform, ac, card.locate(0))
 
@@ -69,6 +66,7 @@ def current_source(card: Card, parts: Sequence[Node], names: Names) -> CurrentSo
 def voltage_source(card: Card, parts: Sequence[Node], names: Names) -> VoltageSource:
     """``Vname n+ n- waveform [AC magnitude [phase]]``."""
     name, nodes, rest = ends(card, parts)
+    _warn_of_frequency(rest, card)
     waveform, ac = source(rest, names, "V")
     return VoltageSource(name, nodes, waveform, ac, card.locate(0))
 
@@ -115,15 +113,9 @@ def element_name(token: Token, card: Card) -> str:
     return name[2:]
 
 
-def _warn_of_milli(value: Node, card: Card) -> None:
-    if not (isinstance(value, Token) and _CAPITAL_MILLI.search(text := written(value, card))):
-        return
-    words = (
-        f"{quote(text)} is in milliohm, since M and m are the same in SPICE; write meg for "
-        "megohms, or m"
-    )
-    place = card.locate(offset_of(value))
-    warnings.warn(str(NetlistError(words, place)), NetlistWarning, stacklevel=2)
+def _warn_of_frequency(parts: Sequence[Node], card: Card) -> None:
+    for node in sine_frequencies(parts):
+        warn_of_milli(node, card, "hertz")
 
 
 def _value_and_ic(

@@ -61,6 +61,12 @@ def source(
     return wave, _amplitude(amplitudes[0], names, unit) if amplitudes else (0.0, 0.0)
 
 
+def sine_frequencies(parts: Sequence[Node]) -> list[Node]:
+    """What stands for the frequency of a SIN."""
+    shapes = [part.children for part in parts if isinstance(part, Tree)]
+    return [children[3] for children in shapes if children[0] == "sin" and len(children) > 3]
+
+
 def _amplitude(part: Tree, names: Mapping[str, float], unit: str) -> tuple[float, float]:
     magnitude, *phase = part.children
     return value_of(magnitude, names, unit), value_of(phase[0], names, "deg") if phase else 0.0

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 from rich.table import Table
 
 from ._analysis import decibel, frequencies, quantities, save_csv, si, unit_of
@@ -52,6 +52,8 @@ def ac(
 
     folder = output_folder(Path(out))
     circuit = load_circuit(netlist)
+    if port and (node or measure or source):
+        raise ValueError("--port asks for impedances: leave --node, --measure and --source out")
     if port:
         names, units, respond = _impedances(circuit, port)
     else:
@@ -131,15 +133,22 @@ def _table(f, peaks, units) -> Table:
         table.add_column(name, justify="right")
     for name, peak in peaks.items():
         shown = (si(peak.size, units[name]), f"{decibel(peak.size):.2f}")
-        table.add_row(name, *shown, si(peak.frequency, "Hz", 6), _band(peak))
+        table.add_row(name, *shown, si(peak.frequency, "Hz", 6), _band(peak, f))
     return table
 
 
-def _band(peak: Peak) -> str:
+def _band(peak: Peak, f) -> str:
     """Between the points where the size falls to 1 / sqrt(2) of the largest."""
+    ends = zip((f[0], f[-1]), peak.steep, strict=True)
+    if any(steep and peak.frequency == end for end, steep in ends):
+        return "none: the peak is beyond the sweep"
     if np.isinf(peak.size):
         return "none: no loss"
     low, high = (None if end is None else si(end, "Hz") for end in peak.band)
+    if not low and peak.steep[0]:
+        low = f"below {si(f[0], 'Hz')}"
+    if not high and peak.steep[1]:
+        high = f"above {si(f[-1], 'Hz')}"
     if low and high:
         return f"{low} to {high}"
     return f"up to {high}" if high else f"from {low}" if low else "all"
@@ -148,7 +157,7 @@ def _band(peak: Peak) -> str:
 def _plot(f, curves, units) -> Figure:
     from physsim.plotting import ABOVE, style
 
-    decades = f[-1] / f[0] > 10
+    decades = f[-1] / f[0] > 9.99
     with style():
         figure = Figure(figsize=(7, 5))
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
@@ -164,6 +173,8 @@ def _plot(f, curves, units) -> Figure:
         below.set_xlabel("frequency")
         if decades:
             below.set_xscale("log")
+            subs = (1.0, 2.0, 5.0) if f[-1] / f[0] < 100 else (1.0,)
+            below.xaxis.set_major_locator(LogLocator(subs=subs))
             below.xaxis.set_minor_formatter(NullFormatter())
         below.xaxis.set_major_formatter(EngFormatter("Hz"))
     return figure

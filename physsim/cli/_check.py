@@ -9,7 +9,7 @@ import typer
 
 from ._agreement import agreement
 from ._checked import Checked, checked_netlist, checked_task
-from ._files import console, output_folder, save_figure, save_json
+from ._files import console, output_folder, save_figure, save_json, stderr
 from ._main import app
 from ._options import Out, seconds
 from ._record import save_record
@@ -83,6 +83,10 @@ def check(
             seconds(dt, "--dt"),
         )
     if recipe or ngspice:
+        if echo or causes:
+            raise ValueError(
+                "--echo and --causes are of the run here: leave --ngspice, --recipe out"
+            )
         from ._check_ngspice import write_bench
 
         write_bench(checked, netlist.stem, folder, epsilon, run=ngspice, recipe=recipe)
@@ -160,7 +164,8 @@ def _compare(checked: Checked, epsilon: float | None):
             refused[name] = str(error).replace("()", "")
         else:
             usable[name] = method
-    report = learning.compare_gradients(*checked.arguments, **checked.options, methods=usable)
+    with stderr.status(f"gradients by {', '.join(usable)}: compiling, then {checked.length()}"):
+        report = learning.compare_gradients(*checked.arguments, **checked.options, methods=usable)
     for name, why in (refused | report.failed).items():
         console.print(f"without {name}: {why}", style="yellow", highlight=False)
     for table in report.tables(checked.circuit.units):

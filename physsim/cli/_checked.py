@@ -26,9 +26,12 @@ class Checked:
 
     def cost(self) -> str:
         """What L is."""
-        settings = self.settings()
         what = f"half the mean square of {self.measure}" if self.measure else "the task's cost"
-        return f"L is {what}, over {settings['steps']} steps of {si(settings['dt_s'], 's')}"
+        return f"L is {what}, over {self.length()}"
+
+    def length(self) -> str:
+        settings = self.settings()
+        return f"{settings['steps']} steps of {si(settings['dt_s'], 's')}"
 
     def has_corners(self) -> bool:
         options, unit = self.options, self.circuit.scales.time

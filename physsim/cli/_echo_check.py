@@ -54,10 +54,10 @@ class EchoCheck:
         )
         last = list(self.echoes)[-1]
         table.add_column("parameter", overflow="fold", min_width=5)
-        for title in ("continuous adjoint", f"ngspice, {last:g}"):
+        for title in ("continuous adjoint", f"ngspice, epsilon {last:g}"):
             table.add_column(title, justify="right", min_width=11)
         for epsilon in self.echoes:
-            table.add_column(f"error, {epsilon:g}", justify="right", min_width=7)
+            table.add_column(f"error, epsilon {epsilon:g}", justify="right", min_width=7)
         errors = [self.errors(epsilon) for epsilon in self.echoes]
         for name, x in self.adjoint.items():
             found = self.echoes[last].gradient[name]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import learning
-from circuits import Circuit, Readout, Result
+from circuits import Circuit, Readout, Result, check_memory
 from physsim import AbstractSolver, integrate
 
 from ._analysis import default_readout
@@ -83,6 +83,7 @@ def make_experiment(circuit, measure, solver, t_end, dt, num_steps=None) -> Expe
     step = circuit.suggest_dt(solver) if dt is None else dt
     if num_steps is None:
         num_steps = max(1, math.ceil(t_end / step - 1e-9))
+        check_memory(num_steps, 1 + 2 * len(circuit.hamiltonian.coordinates))
         step = t_end / num_steps
     scale = circuit.scales.voltage if readout.unit == "V" else circuit.scales.current
     cost = MeanSquare(readout, scale, num_steps)

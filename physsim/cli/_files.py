@@ -15,6 +15,7 @@ from ._bundled import find_input
 console = Console(
     markup=False, emoji=False, soft_wrap=True, width=get_terminal_size((120, 40)).columns
 )
+stderr = Console(stderr=True)
 
 
 def load_circuit(path: Path):

@@ -18,6 +18,8 @@ from ._named_figures import HELP, parse_figure
 from ._options import Netlist, OptionalIntegrator, Out, StopTime, Sweep, TimeStep
 
 _LEVEL = 0.95
+# Deviations further apart than this are not those of one straight line.
+_CURVED = 1.5
 _SHOWN = 12
 _WRITTEN = 100_000
 _QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
@@ -90,6 +92,11 @@ def mc(
         return
     console.print(_table(wanted, found, figures))
     console.print(_sources_of_spread(found))
+    if not 1 / _CURVED < figures["deviation"] / (found.predicted_deviation or np.inf) < _CURVED:
+        console.print(
+            "derivatives do not tell the spread: the figure bends or jumps over the tolerances; "
+            "go by the samples", style="yellow",
+        )  # fmt: skip
     stem = netlist.stem
     save_figure(_plot(wanted, found, each), folder / f"{stem}_mc.png")
     values = found.draws.table(np.arange(min(samples, _WRITTEN)))

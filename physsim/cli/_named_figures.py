@@ -39,7 +39,7 @@ HELP = (
     "What to measure. Of a run: rms, mean, final, maximum, frequency or quality (of a ring-down), "
     "as 'rms v(out)'; 'crossing v(out) level=0.5'; 'delay v(in) v(out) level=0.5'. Of the response "
     "to all AC sources: cutoff (-3 dB), bandwidth, peak_frequency or peak_gain, as 'cutoff "
-    "v(out)'; 'gain v(out) at=1meg'."
+    "v(out)'; 'gain v(out) at=1meg'. Gains are in V or A, for the sources' AC amplitudes."
 )
 
 
@@ -86,7 +86,8 @@ def parse_figure(text: str) -> NamedFigure:
     quantities = [word for word in words[1:] if "=" not in word]
     if len(quantities) != kind.curves:
         example = " ".join(["v(in)", "v(out)"][-kind.curves :])
-        raise ValueError(f'--figure {text!r}: {name} is read off {kind.curves}: "{name} {example}"')
+        curves = ("one curve", "two curves")[kind.curves - 1]
+        raise ValueError(f'--figure {text!r}: {name} is read off {curves}: "{name} {example}"')
     options: dict[str, Any] = {}
     for word in words[1:]:
         key, is_option, value = word.partition("=")

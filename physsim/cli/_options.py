@@ -17,7 +17,10 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace another training's results in that folder.")
 ]
 StopTime = Annotated[str | None, typer.Option(help="Stop time, e.g. 10u. Default: .tran.")]
-TimeStep = Annotated[str | None, typer.Option(help="Step, e.g. 1n. Default: chosen.")]
+TimeStep = Annotated[
+    str | None,
+    typer.Option(help="Longest step, e.g. 1n; steps end at corners of sources. Default: chosen."),
+]
 OptionalIntegrator = Annotated[
     str | None,
     typer.Option("--integrator", help="StormerVerlet, SRKN11b, ... Default: the one that suits."),

@@ -12,6 +12,8 @@ Size = Callable[[float], float]
 # Of the logarithm of frequencies.
 _CLOSE = 1e-8
 _BAND = 1e-6
+# Steeper than this power of the frequency is not flat.
+_FLAT = 0.01
 
 
 @final
@@ -25,6 +27,8 @@ class Peak:
     frequency: float
     size: float
     band: tuple[float | None, float | None]
+    steep: tuple[bool, bool] = (False, False)
+    """Whether the response still changes where the sweep begins and where it ends."""
 
 
 def find_peak(f: Float[np.ndarray, " n"], sizes: Float[np.ndarray, " n"], size: Size) -> Peak:
@@ -45,7 +49,14 @@ def find_peak(f: Float[np.ndarray, " n"], sizes: Float[np.ndarray, " n"], size: 
                 return Peak(at, np.inf, (None, None))
     low = sizes < top / np.sqrt(2)
     below, above = f[low & (f < at)][-1:], f[low & (f > at)][:1]
-    return Peak(at, top, (_crossing(size, top, at, *below), _crossing(size, top, at, *above)))
+    band = (_crossing(size, top, at, *below), _crossing(size, top, at, *above))
+    return Peak(at, top, band, (_is_steep(f[:2], sizes[:2]), _is_steep(f[-2:], sizes[-2:])))
+
+
+def _is_steep(f, sizes) -> bool:
+    if len(f) < 2 or not np.all(sizes > 0):
+        return False
+    return bool(abs(np.diff(np.log(sizes))[0]) > _FLAT * np.diff(np.log(f))[0])
 
 
 def _crossing(size: Size, top: float, at: float, end: float | None = None) -> float | None:

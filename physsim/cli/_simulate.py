@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from ._analysis import si
 from ._bundled import find_input
 from ._files import console, load_circuit, output_folder, save_figure, save_json
 from ._main import app
@@ -57,7 +58,10 @@ def simulate(
         seed=seed,
         progress=True,
     )
-    console.print(f"{circuit.netlist.title}: {len(result.t)} samples to t = {result.t[-1]:.6g} s")
+    console.print(
+        f"{circuit.netlist.title}: {len(result.t)} samples to t = {result.t[-1]:.6g} s, steps of "
+        f"{si(result.dt, 's')}"
+    )
     settings = {
         "integrator": (solver or circuit.default_solver).name,
         "reason": "--integrator" if solver else circuit.method.reason,

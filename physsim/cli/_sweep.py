@@ -37,7 +37,8 @@ def sweep(
     vary: Annotated[
         list[str],
         typer.Option(
-            help="R1=10,20,50, or C1=1n:2n:11 (first, last, number). Several go together."
+            help="R1=10,20,50, or C1=1n:2n:11 (first, last, number). Several lists change "
+            "together, value by value."
         ),
     ],
     node: Node = None,
