@@ -140,6 +140,7 @@ def test_the_ringing_of_a_lossless_circuit_is_not_told(tmp_path):
         ('["1meg", "7meg"]', '["19meg", "21meg"]',
          "pass, 19 MHz to 21 MHz, is outside of from and to, 1 MHz to 12 MHz"),
         ('["1meg", "7meg"]', '["2.1meg", "2.2meg"]', "points: none of 23 frequencies is in pass"),
+        ('from = "1meg"', 'from = "5M"', "from: '5M' would be milli"),
     ],
 )  # fmt: skip
 def test_a_band_that_is_none_is_told_by_its_key(tmp_path, old, new, said):
