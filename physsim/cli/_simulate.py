@@ -58,10 +58,9 @@ def simulate(
         seed=seed,
         progress=True,
     )
-    console.print(
-        f"{circuit.netlist.title}: {len(result.t)} samples to t = {result.t[-1]:.6g} s, steps of "
-        f"{si(result.dt, 's')}"
-    )
+    steps = "" if result.dt is None else f", steps of {si(result.dt, 's')}"
+    ends = f"{len(result.t)} samples to t = {result.t[-1]:.6g} s"
+    console.print(f"{circuit.netlist.title}: {ends}{steps}")
     settings = {
         "integrator": (solver or circuit.default_solver).name,
         "reason": "--integrator" if solver else circuit.method.reason,
