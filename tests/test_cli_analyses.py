@@ -174,8 +174,8 @@ def test_samples_that_derivatives_do_not_predict(run):
 def test_mc(run, tmp_path):
     """The third quarter of a period, which goes as the square root of C1."""
     run("mc", "tank.cir", "--figure", "crossing v(out)", "--samples", "60", "--high", "150n")
-    figures = json.loads((tmp_path / "out" / "tank_mc.json").read_text())
-    found = table(tmp_path / "out" / "tank_mc.csv")
+    figures = json.loads((tmp_path / "out" / "tank_mc_crossing_v_out.json").read_text())
+    found = table(tmp_path / "out" / "tank_mc_crossing_v_out.csv")
     x = found["crossing_v(out)"]
     np.testing.assert_allclose(x, 1.5 * np.pi * np.sqrt(1e-6 * found["C1.C"]), rtol=1e-5)
     assert x.size == 60 and figures["samples"] == 60
@@ -186,13 +186,13 @@ def test_mc(run, tmp_path):
     share = norm.cdf((150e-9 - figures["nominal"]) / deviation)
     np.testing.assert_allclose(figures["predicted_yield"], share, rtol=1e-3)
     assert low <= share <= high
-    assert (tmp_path / "out" / "tank_mc.png").stat().st_size > 10_000
+    assert (tmp_path / "out" / "tank_mc_crossing_v_out.png").stat().st_size > 10_000
 
 
 def test_sweep(run, tmp_path):
     shown = run("sweep", "tank.cir", "--vary", "C1=1n:2n:3", "--figure", "crossing v(out)")
     assert "1.5 nF" in shown
-    found = table(tmp_path / "out" / "tank_sweep.csv")
+    found = table(tmp_path / "out" / "tank_sweep_crossing_v_out.csv")
     np.testing.assert_allclose(found["C1.C"], [1e-9, 1.5e-9, 2e-9])
     expected = 1.5 * np.pi * np.sqrt(1e-6 * found["C1.C"])
     np.testing.assert_allclose(found["crossing_v(out)"], expected, rtol=1e-5)
@@ -200,8 +200,8 @@ def test_sweep(run, tmp_path):
     t, *waves = np.loadtxt(tmp_path / "w" / "tank_sweep.csv", delimiter=",", skiprows=1).T
     for wave, C in zip(waves, (1e-9, 2e-9, 3e-9), strict=True):
         np.testing.assert_allclose(wave, np.cos(t / np.sqrt(1e-6 * C)), atol=1e-5)
-    for folder in ("out", "w"):
-        assert (tmp_path / folder / "tank_sweep.png").stat().st_size > 10_000
+    for picture in ("out/tank_sweep_crossing_v_out.png", "w/tank_sweep.png"):
+        assert (tmp_path / picture).stat().st_size > 10_000
 
 
 def test_mc_and_sweep_of_a_response(run, tmp_path):
@@ -211,16 +211,29 @@ def test_mc_and_sweep_of_a_response(run, tmp_path):
     grid = ("--sweep", "dec 20 1k 1g")
     words = ("--figure", "cutoff v(out)", "--tolerance", "C1=5%", *grid)
     run("mc", "rlc.cir", *words, "--samples", "30")
-    edge = json.loads((tmp_path / "out" / "rlc_mc.json").read_text())["nominal"]
+    edge = json.loads((tmp_path / "out" / "rlc_mc_cutoff_v_out.json").read_text())["nominal"]
     low, at = (abs(circuit.ac("v(out)", [f])["v(out)"].values[0]) for f in (1e3, edge))
     np.testing.assert_allclose(at, low / np.sqrt(2), rtol=1e-9)
     assert f"up to {si(edge, 'Hz')}" in shown
     run("sweep", "rlc.cir", "--vary", "C1=1n,2n", "--figure", "gain v(out) at=1meg")
-    found = table(tmp_path / "out" / "rlc_sweep.csv")["gain_v(out)_at=1meg"]
+    found = table(tmp_path / "out" / "rlc_sweep_gain_v_out_at_1meg.csv")["gain_v(out)_at=1meg"]
     np.testing.assert_allclose(
         found[0], abs(circuit.ac("v(out)", [1e6])["v(out)"].values[0]), rtol=1e-9
     )
     assert found[1] < found[0]
+
+
+def test_an_only_source_drives_a_response_without_an_ac_amplitude(run, tmp_path):
+    deck = (tmp_path / "rlc.cir").read_text()
+    (tmp_path / "plain.cir").write_text(deck.replace("AC 1", ""))
+    words = ("--vary", "R2=1k", "--figure", "gain v(out) at=1meg")
+    assert "to an amplitude of 1 of V1" in run("sweep", "plain.cir", *words)
+    run("sweep", "rlc.cir", *words)
+    plain, given = (
+        (tmp_path / "out" / f"{name}_sweep_gain_v_out_at_1meg.csv").read_text()
+        for name in ("plain", "rlc")
+    )
+    assert plain == given
 
 
 @pytest.mark.parametrize(

@@ -203,4 +203,4 @@ def test_commands_of_several_hosts_run(tmp_path):
     ]  # fmt: skip
     said = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
-    assert (tmp_path / "out" / "rlc_filter_mc.csv").exists()
+    assert (tmp_path / "out" / "rlc_filter_mc_rms_v_out.csv").exists()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 from rich.table import Table
 
-from ._analysis import decibel, frequencies, quantities, save_csv, si, unit_of
+from ._analysis import decibel, frequencies, only_source, quantities, save_csv, si, unit_of
 from ._files import console, load_circuit, output_folder, save_figure
 from ._main import app
 from ._options import Measure, Netlist, Node, Out, Sweep
@@ -91,7 +91,7 @@ def _impedances(circuit, texts: list[str]):
 
 def _responses(circuit, names: list[str], source: str | None):
     """The same, of voltages and currents."""
-    only = source or _only_source(circuit)
+    only = source or only_source(circuit)
     units = {name: unit_of(name) for name in names}
     if only is not None:
         console.print(f"responses to an amplitude of 1 of {only}")
@@ -110,16 +110,6 @@ def _port(text: str) -> tuple[str, str]:
     if len(ends) != 2 or not all(ends):
         raise ValueError(f"--port {text!r}: expected two nodes, such as out,0")
     return ends[0], ends[1]
-
-
-def _only_source(circuit) -> str | None:
-    """The one source there is, where none has an AC value."""
-    from circuits import CurrentSource, VoltageSource
-
-    kinds = (VoltageSource, CurrentSource)
-    sources = [e for e in circuit.netlist.elements if isinstance(e, kinds)]
-    silent = not any(e.ac[0] for e in sources)
-    return sources[0].name if silent and len(sources) == 1 else None
 
 
 def _degrees(curve):

@@ -46,6 +46,16 @@ def default_readout(circuit) -> str:
     return f"v({free[-1]})"
 
 
+def only_source(circuit) -> str | None:
+    """The one source there is, where none has an AC value."""
+    from circuits import CurrentSource, VoltageSource
+
+    kinds = (VoltageSource, CurrentSource)
+    sources = [e for e in circuit.netlist.elements if isinstance(e, kinds)]
+    silent = not any(e.ac[0] for e in sources)
+    return sources[0].name if silent and len(sources) == 1 else None
+
+
 def shortest_period(circuit) -> float:
     """Of the oscillations about the start, in s; infinite where nothing oscillates."""
     import jax.numpy as jnp

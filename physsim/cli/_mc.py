@@ -70,6 +70,7 @@ def mc(
     circuit = load_circuit(netlist)
     check_circuit(circuit)
     wanted = parse_figure(figure)
+    circuit = wanted.circuit(circuit)
     for name in wanted.quantities:
         circuit.readout(name)
     limits = (
@@ -97,14 +98,14 @@ def mc(
             "derivatives do not tell the spread: the figure bends or jumps over the tolerances; "
             "go by the samples", style="yellow",
         )  # fmt: skip
-    stem = netlist.stem
-    save_figure(_plot(wanted, found, each), folder / f"{stem}_mc.png")
+    stem = f"{netlist.stem}_mc_{wanted.stem}"
+    save_figure(_plot(wanted, found, each), folder / f"{stem}.png")
     values = found.draws.table(np.arange(min(samples, _WRITTEN)))
     columns = dict(zip(found.names, values.T, strict=True))
-    save_csv({**columns, wanted.text: each[:_WRITTEN]}, folder / f"{stem}_mc.csv")
+    save_csv({**columns, wanted.text: each[:_WRITTEN]}, folder / f"{stem}.csv")
     if samples > _WRITTEN:
         console.print(f"           the first {_WRITTEN} of {samples} samples")
-    save_json(figures, folder / f"{stem}_mc.json")
+    save_json(figures, folder / f"{stem}.json")
 
 
 def _tolerances(texts: list[str]) -> dict[str, float]:

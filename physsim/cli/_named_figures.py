@@ -3,9 +3,11 @@
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ._analysis import frequencies, unit_of
+from ._analysis import frequencies, only_source, unit_of
+from ._files import console
 from ._options import integrator, seconds
 
 
@@ -51,6 +53,23 @@ class NamedFigure(NamedTuple):
     measure: Callable[..., Any]
     unit: str
     of_response: bool
+
+    @property
+    def stem(self) -> str:
+        """For file names: another figure does not overwrite this one."""
+        return re.sub(r"\W+", "_", self.text).strip("_")
+
+    def circuit(self, circuit):
+        """The circuit, for a response driven by its only source where none has an AC amplitude."""
+        alone = only_source(circuit) if self.of_response else None
+        if alone is None:
+            return circuit
+        console.print(f"responses to an amplitude of 1 of {alone}")
+        netlist = circuit.netlist
+        elements = tuple(
+            replace(e, ac=(1.0, 0.0)) if e.name == alone else e for e in netlist.elements
+        )
+        return type(circuit)(replace(netlist, elements=elements))
 
     def options(
         self, circuit, sweep: str | None, t_end: str | None, dt: str | None, method: str | None

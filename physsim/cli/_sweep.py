@@ -88,22 +88,23 @@ def sweep(
         return
     if node or measure:
         raise ValueError("--figure names what it is read off: leave --node and --measure out")
+    circuit = wanted.circuit(circuit)
     many |= wanted.options(circuit, sweep, t_end, dt, integrator_name)
     figures = circuits.sweep_figure(circuit, columns, names, wanted.measure, **many)
     if is_first():
         console.print(circuit.netlist.title)
-        _write_figures(wanted, columns, figures, stem)
+        _write_figures(wanted, columns, figures, Path(f"{stem}_{wanted.stem}"))
 
 
 def _write_waves(waves, columns, stem: Path) -> None:
     names, count = waves.quantity.values, waves.sizes["point"]
     console.print(f"{count} runs of {waves.time.size} samples to t = {waves.time[-1]:.6g} s")
-    save_figure(_plot_waves(waves, columns), stem.with_suffix(".png"))
+    save_figure(_plot_waves(waves, columns), Path(f"{stem}.png"))
     table = {"time": waves.time.values}
     for k in range(count):
         at = " ".join(f"{name}={column[k]:.6g}" for name, column in columns.items())
         table |= {f"{n} at {at}": waves[k, j].values for j, n in enumerate(names)}
-    save_csv(table, stem.with_suffix(".csv"))
+    save_csv(table, Path(f"{stem}.csv"))
 
 
 def _write_figures(wanted, columns, figures, stem: Path) -> None:
@@ -114,8 +115,8 @@ def _write_figures(wanted, columns, figures, stem: Path) -> None:
         )
         raise ValueError(f"{wanted.text} does not occur in run {k + 1}: {further}")
     console.print(_table(wanted, columns, figures))
-    save_figure(_plot_figure(wanted, columns, figures), stem.with_suffix(".png"))
-    save_csv({**columns, wanted.text: figures}, stem.with_suffix(".csv"))
+    save_figure(_plot_figure(wanted, columns, figures), Path(f"{stem}.png"))
+    save_csv({**columns, wanted.text: figures}, Path(f"{stem}.csv"))
 
 
 def _column(circuit, text: str) -> tuple[str, list[float]]:
