@@ -186,7 +186,6 @@ MISTAKES = {
     "unit": ("state = 2", "state = 2\ndense = true", "dense is for nonlinear units"),
     "truth": ("state = 2", "state = 2\ndense = 1", "dense must be bool, got 1"),
     "set": ('"recall"', '"Recal"', "no Recal_TRAIN.ts in|come with the aeon package"),
-    "folder": ("lag = 6", 'lag = 6\nfolder = "none"', r"bad.toml: \[data\] folder: there is no "),
     "few": ("count = 40", "count = 4", "4 series leave none for the"),
 }
 

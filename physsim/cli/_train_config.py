@@ -227,9 +227,6 @@ def _check_data(config: TrainConfig) -> None:
         raise ValueError(
             f"{config.path}: [data] folder: say where S1.npz, S2.npz, ... of PPG-DaLiA are"
         )
-    folder = config.path.parent / config.data["folder"]
-    if not folder.is_dir():
-        raise ValueError(f"{config.path}: [data] folder: there is no {folder}")
 
 
 def _check_step(config: TrainConfig) -> None:
