@@ -1,6 +1,7 @@
 """What README and documentation tell to type: commands are understood, decks and tasks are read,
 and the first pages' commands run."""
 
+import os
 import pickle
 import re
 import shlex
@@ -204,3 +205,54 @@ def test_commands_of_several_hosts_run(tmp_path):
     said = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert (tmp_path / "out" / "rlc_filter_mc_rms_v_out.csv").exists()
+
+
+# What stands in for SLURM: a job step of two tasks on this machine, with its variables.
+SRUN = """#!/bin/bash
+shift
+export SLURM_JOB_ID=$NUMBER SLURM_STEP_NODELIST=127.0.0.1 SLURM_NTASKS=2 SLURM_STEP_NUM_NODES=1
+for SLURM_PROCID in 0 1; do
+    SLURM_LOCALID=$SLURM_PROCID SLURM_PROCID=$SLURM_PROCID "$@" & pids="$pids $!"
+done
+for pid in $pids; do wait $pid || exit 1; done
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_s_script_runs(tmp_path):
+    """The page's script, word for word, two processes finding each other by SLURM's variables."""
+    (script,) = [text for language, text in blocks(PAGES["scaling"]) if language == "bash"]
+    shorten("pulse_shapes.toml", tmp_path)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "physsim").symlink_to(Path(sys.executable).with_name("physsim"))
+    (programs / "srun").write_text(SRUN)
+    (programs / "srun").chmod(0o755)
+    # The port comes from the job's number.
+    own = {"PATH": f"{programs}:{os.environ['PATH']}", "NUMBER": str(free_port())}
+    run = subprocess.run(
+        ["bash", "-c", script], check=False, cwd=tmp_path, env={**os.environ, **own},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (tmp_path / "results" / "pulse_shapes_learned.run.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "then"),
+    [("getting_started", "physsim examples"),
+     ("howto", ".venv/bin/physsim modes coupled_lc.cir && ls jax_cache/*")],
+)  # fmt: skip
+def test_exports_do_what_they_say(page, then, tmp_path):
+    """A search path under which the program is found, a folder that holds what was compiled."""
+    lines = [line for _, text in blocks(PAGES[page]) for line in text.splitlines()]
+    exports = [line for line in lines if line.startswith("export ")]
+    assert exports
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "physsim").symlink_to(Path(sys.executable).with_name("physsim"))
+    bare = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    bare["PATH"] = "/usr/bin:/bin"
+    script = "\n".join([*exports, then])
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, env=bare, check=True)
