@@ -11,6 +11,7 @@ import circuits
 from physsim.cli import _goals
 from physsim.cli._task import read_task
 from physsim.cli._training import TaskTrainer
+from physsim.cli._wanted_response import wanted_response
 
 FILTER = """a low-pass that is over before the run is
 V1 in 0 PULSE(0 1 1n 1n 1n 20n) AC 1
@@ -65,7 +66,7 @@ def test_a_table_says_its_own_range(tmp_path):
     lines = [x for x in TASK.splitlines() if not x.startswith(("from", "to", "pass"))]
     text = "\n".join(lines).replace("points = 23", 'points = 8\ncsv = "wanted.csv"')
     (tmp_path / "task.toml").write_text(text)
-    f, wanted = _goals._wanted(read_task(tmp_path / "task.toml"))
+    f, wanted = wanted_response(read_task(tmp_path / "task.toml"))
     np.testing.assert_allclose(f, np.linspace(2e6, 9e6, 8))
     np.testing.assert_allclose(wanted, np.interp(f, [2e6, 5e6, 9e6], [1, 0.8, 0.1]))
 
@@ -85,11 +86,11 @@ def test_a_pass_band_may_begin_at_zero_and_needs_its_range(tmp_path):
     (tmp_path / "filter.cir").write_text(FILTER)
     low_pass = TASK.replace('pass = ["1meg"', "pass = [0")
     (tmp_path / "task.toml").write_text(low_pass)
-    f, wanted = _goals._wanted(read_task(tmp_path / "task.toml"))
+    f, wanted = wanted_response(read_task(tmp_path / "task.toml"))
     np.testing.assert_array_equal(wanted, f <= 7e6)
     (tmp_path / "task.toml").write_text(low_pass.replace('from = "1meg"\n', ""))
     with pytest.raises(ValueError, match="from is missing"):
-        _goals._wanted(read_task(tmp_path / "task.toml"))
+        wanted_response(read_task(tmp_path / "task.toml"))
 
 
 @pytest.mark.parametrize("short", [True, False])
@@ -147,7 +148,7 @@ def test_a_band_that_is_none_is_told_by_its_key(tmp_path, old, new, said):
     (tmp_path / "task.toml").write_text(TASK.replace(old, new))
     (tmp_path / "filter.cir").write_text(FILTER)
     with pytest.raises(ValueError, match=re.escape(f"[response] {said}")):
-        _goals._wanted(read_task(tmp_path / "task.toml"))
+        wanted_response(read_task(tmp_path / "task.toml"))
 
 
 @pytest.mark.parametrize("values", ["0,0,0", "1,-1,1"])
@@ -157,7 +158,7 @@ def test_a_table_needs_magnitudes_above_zero(tmp_path, values):
     (tmp_path / "task.toml").write_text(TASK.replace('pass = ["1meg", "7meg"]', 'csv="wanted.csv"'))
     (tmp_path / "filter.cir").write_text(FILTER)
     with pytest.raises(ValueError, match="csv: some magnitude must be above zero, and none below"):
-        _goals._wanted(read_task(tmp_path / "task.toml"))
+        wanted_response(read_task(tmp_path / "task.toml"))
 
 
 def test_sources_without_signal_are_told(tmp_path):
